@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Constants that bindgen cannot read from their macros; for bindgen only. */
+#ifndef _EROFS_CONSTS_H
+#define _EROFS_CONSTS_H
+
+#include <linux/blk_types.h>
+#include <linux/errno.h>
+#include <linux/fadvise.h>
+#include <linux/fs.h>
+#include <linux/gfp_types.h>
+#include <linux/slab.h>
+
+const unsigned long CONST_SB_RDONLY = SB_RDONLY;
+const unsigned long CONST_SB_NOATIME = SB_NOATIME;
+const unsigned long CONST_SB_POSIXACL = SB_POSIXACL;
+const loff_t CONST_MAX_LFS_FILESIZE = MAX_LFS_FILESIZE;
+
+const gfp_t CONST_GFP_KERNEL = GFP_KERNEL;
+const gfp_t CONST_GFP_NOFS = GFP_NOFS;
+
+const slab_flags_t CONST_SLAB_INODES = SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT;
+
+const blk_opf_t CONST_REQ_OP_READ = REQ_OP_READ;
+const blk_opf_t CONST_REQ_RAHEAD = REQ_RAHEAD;
+
+const fmode_t CONST_FMODE_CAN_ODIRECT = FMODE_CAN_ODIRECT;
+const int CONST_IOCB_DIRECT = IOCB_DIRECT;
+
+const int CONST_POSIX_FADV_WILLNEED = POSIX_FADV_WILLNEED;
+
+#endif

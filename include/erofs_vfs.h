@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The C side of src/vfs: wrappers of the inline functions and macros that Rust
+ * cannot call. Each does nothing but call what its name says.
+ */
+#ifndef _EROFS_VFS_H
+#define _EROFS_VFS_H
+
+#include <linux/fs.h>
+
+struct backing_dev_info;
+struct bio;
+struct folio_iter;
+struct inode;
+struct readahead_control;
+
+/* linux/pagemap.h, linux/mm.h */
+struct folio *erofs_helper_readahead_folio(struct readahead_control *rac);
+size_t erofs_helper_folio_size(struct folio *folio);
+void *erofs_helper_folio_address(struct folio *folio);
+void erofs_helper_mapping_set_large_folios(struct address_space *mapping);
+
+/* linux/bio.h */
+void erofs_helper_bio_first_folio(struct folio_iter *fi, struct bio *bio);
+void erofs_helper_bio_next_folio(struct folio_iter *fi, struct bio *bio);
+
+/* linux/fs.h */
+bool erofs_helper_inode_is_new(struct inode *inode);
+void erofs_helper_i_uid_write(struct inode *inode, uid_t uid);
+void erofs_helper_i_gid_write(struct inode *inode, gid_t gid);
+void erofs_helper_inode_set_cached_link(struct inode *inode, char *link, int len);
+bool erofs_helper_dir_emit(struct dir_context *ctx, const char *name, int len,
+			   u64 ino, unsigned int type);
+void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigned int len);
+bool erofs_helper_file_has_pre_content(struct file *file);
+void erofs_helper_inode_set_stacked_classes(struct inode *inode, bool dir);
+
+/* linux/kdev_t.h */
+dev_t erofs_helper_new_decode_dev(u32 dev);
+u64 erofs_helper_huge_encode_dev(dev_t dev);
+
+/* linux/cred.h, linux/ioprio.h, linux/sched.h */
+const struct cred *erofs_helper_override_creds(const struct cred *cred);
+const struct cred *erofs_helper_revert_creds(const struct cred *cred);
+int erofs_helper_get_current_ioprio(void);
+bool erofs_helper_fatal_signal_pending(void);
+void erofs_helper_cond_resched(void);
+
+/* linux/backing-dev.h */
+struct backing_dev_info *erofs_helper_bdi_get(struct backing_dev_info *bdi);
+
+#endif

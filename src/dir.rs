@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Directories: lookup by name, and listing.
+//!
+//! The blocks of a directory are read in place, where the image has them: a directory has no page
+//! cache of its own.
+
+#![forbid(unsafe_code)]
+
+use crate::{
+    fs_err,
+    inode::iget,
+    ondisk::{
+        self,
+        dirent::{
+            DIRENT_SIZE,
+            NAME_MAX, //
+        },
+        DirBlock,
+        DirError,
+        FilePos,
+        MetaPos,
+        Placement, //
+    },
+    super_block::{
+        errno,
+        Erofs, //
+    },
+    vfs::{
+        self,
+        dentry::{
+            Looked,
+            LookupDentry, //
+        },
+        dir::{
+            DirEmitter,
+            DirectoryOperations, //
+        },
+        inode::INode,
+        metadata::PageBytes, //
+    }, //
+};
+use kernel::prelude::*;
+
+/// Directories of any layout.
+pub(crate) struct Directory;
+
+/// Why a directory cannot be searched: read errors as they are, and what is wrong with a block.
+enum Failure {
+    Read(Error),
+    Corrupt(DirError),
+}
+
+impl From<DirError> for Failure {
+    fn from(e: DirError) -> Self {
+        Self::Corrupt(e)
+    }
+}
+
+impl Failure {
+    /// The errno, after logging what the image is to blame for.
+    fn report(self, dir: &INode<Erofs>) -> Error {
+        match self {
+            Self::Read(e) => e,
+            Self::Corrupt(e) => {
+                fs_err!(dir.super_block(), "{e} @ nid {}", dir.data().nid());
+                errno(e.kind())
+            }
+        }
+    }
+}
+
+/// The `len` bytes of `dir` from `pos` on, which are in one block.
+fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
+    let sb = dir.super_block();
+    let extent = dir.data().map(sb, pos)?.ok_or(EFSCORRUPTED)?;
+    let pos = match extent.at {
+        Placement::Device { pos, .. } => pos,
+        Placement::Inline {
+            pos: MetaPos::Image(pos),
+        } => pos,
+        Placement::Inline { .. } | Placement::Hole => {
+            fs_err!(sb, "directory block in a hole @ nid {}", dir.data().nid());
+            return Err(EFSCORRUPTED);
+        }
+    };
+    let mut bytes = sb.data().image.bytes(pos)?;
+    if bytes.len() < len {
+        return Err(EIO);
+    }
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+impl DirectoryOperations for Directory {
+    type Fs = Erofs;
+
+    fn lookup(dir: &INode<Erofs>, dentry: LookupDentry<'_, Erofs>) -> Result<Looked> {
+        let name = dentry.name();
+        if name.len() > NAME_MAX {
+            return Err(ENAMETOOLONG);
+        }
+        let sb = dir.super_block();
+        let bits = sb.data().disk.block_bits;
+        let found = ondisk::lookup(dir.size(), bits, name, |pos, len| {
+            block(dir, pos, len).map_err(Failure::Read)
+        })
+        .map_err(|e| e.report(dir))?;
+
+        let inode = match found {
+            Some(entry) => Some(iget(sb, entry.nid)?),
+            None => None,
+        };
+        dentry.splice(inode)
+    }
+
+    fn read_dir(dir: &INode<Erofs>, emitter: &mut DirEmitter<'_>) -> Result {
+        let info = dir.data();
+        let disk = &dir.super_block().data().disk;
+        let size = dir.size();
+        let block_size = u64::from(disk.block_bits.size());
+
+        // Positions are those of entries. One between them, to which a program sought, counts as
+        // the next one.
+        let mut offset = u64::from(disk.block_bits.offset_in(FilePos::new(emitter.pos())))
+            .div_ceil(DIRENT_SIZE as u64);
+        while emitter.pos() < size {
+            if vfs::fatal_signal_pending() {
+                return Err(ERESTARTSYS);
+            }
+            let start = disk.block_bits.round_down(emitter.pos());
+            let len = size.wrapping_sub(start).min(block_size);
+            let bytes = block(dir, FilePos::new(start), len as usize).inspect_err(|e| {
+                fs_err!(
+                    dir.super_block(),
+                    "failed to readdir at {start} of nid {}: {}",
+                    info.nid(),
+                    e.to_errno()
+                );
+            })?;
+            let block =
+                DirBlock::new(bytes, len as usize).map_err(|e| Failure::from(e).report(dir))?;
+
+            let mut index = offset as usize;
+            offset = 0;
+            loop {
+                let at = start.saturating_add(index.saturating_mul(DIRENT_SIZE) as u64);
+                let entry = block.entry(index).map_err(|e| {
+                    emitter.set_pos(at);
+                    Failure::from(e).report(dir)
+                })?;
+                let Some(entry) = entry else {
+                    break;
+                };
+                emitter.set_pos(at);
+                let name_len = u8::try_from(entry.name.len()).map_err(|_| EFSCORRUPTED)?;
+                let ino = disk.ino(entry.nid);
+                let kind = entry.d_type();
+                if !emitter.emit(block.view(), entry.name.start, name_len, ino, kind) {
+                    return Ok(());
+                }
+                index = index.saturating_add(1);
+            }
+            emitter.set_pos(start.saturating_add(len));
+            vfs::cond_resched();
+        }
+
+        if info.dot_omitted() && emitter.pos() == size && emitter.emit_dot(dir) {
+            emitter.set_pos(size.saturating_add(1));
+        }
+        Ok(())
+    }
+}

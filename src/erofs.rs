@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! EROFS, the Enhanced Read-Only File System.
+//!
+//! Four floors; each uses those below it, never those above:
+//!
+//! - this file and its neighbours: the filesystem. Superblock and options, inodes, directories,
+//!   file contents;
+//! - [`backing`]: where bytes come from, a block device or a regular file;
+//! - [`vfs`]: safe abstractions over the kernel. The only place with `unsafe`;
+//! - [`ondisk`]: the on-disk format, without allocation and without the kernel.
+
+mod backing;
+mod data;
+mod dir;
+mod inode;
+#[forbid(unsafe_code)]
+mod ondisk;
+mod options;
+mod super_block;
+mod vfs;
+
+use crate::{
+    super_block::{
+        Erofs,
+        FILE_SYSTEM_TYPE, //
+    },
+    vfs::registration::Registration, //
+};
+use kernel::prelude::*;
+
+module! {
+    type: Module,
+    name: "erofs",
+    authors: ["The erofs-rs authors"],
+    description: "Enhanced ROM File System",
+    license: "GPL",
+    alias: ["fs-erofs"],
+}
+
+/// The loaded module.
+struct Module {
+    _registration: Registration<Erofs>,
+}
+
+impl kernel::Module for Module {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        // Last, as nothing may fail once the filesystem can be mounted.
+        let registration = FILE_SYSTEM_TYPE.register(module).inspect_err(|e| {
+            if *e == EBUSY {
+                pr_err!("another erofs driver is registered; unload it or boot without it\n");
+            }
+        })?;
+
+        Ok(Self {
+            _registration: registration,
+        })
+    }
+}

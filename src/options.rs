@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Mount options: which there are, what they mean, and how a mount shows them.
+
+#![forbid(unsafe_code)]
+
+use crate::vfs::context::{
+    Constant,
+    Parameter,
+    ParameterSpec, //
+};
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering, //
+};
+use kernel::{
+    fs::File,
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print,
+    sync::aref::ARef, //
+};
+
+const USER_XATTR: u8 = 0;
+const ACL: u8 = 1;
+const CACHE_STRATEGY: u8 = 2;
+const DIRECTIO: u8 = 3;
+const FSOFFSET: u8 = 4;
+const SOURCE: u8 = 5;
+
+/// What there is, by name.
+pub(crate) static SPECS: [ParameterSpec; 7] = [
+    ParameterSpec::flag_no(c"user_xattr", USER_XATTR),
+    ParameterSpec::flag_no(c"acl", ACL),
+    ParameterSpec::one_of(c"cache_strategy", CACHE_STRATEGY, &CACHE_STRATEGIES),
+    ParameterSpec::flag_no(c"directio", DIRECTIO),
+    ParameterSpec::u64(c"fsoffset", FSOFFSET),
+    ParameterSpec::file_or_string(c"source", SOURCE),
+    ParameterSpec::END,
+];
+
+static CACHE_STRATEGIES: [Constant; 4] = [
+    Constant::new(c"disabled", 0),
+    Constant::new(c"readahead", 1),
+    Constant::new(c"readaround", 2),
+    Constant::END,
+];
+
+/// The options of one mount. A remount changes the flags while others read them; none of them
+/// says anything about another.
+pub(crate) struct Options {
+    user_xattr: AtomicBool,
+    acl: AtomicBool,
+    directio: AtomicBool,
+    /// Where in its source the image begins, in bytes.
+    pub(crate) fsoffset: u64,
+    /// The source, where it was given as a file.
+    pub(crate) source: Option<ARef<File>>,
+}
+
+impl Options {
+    /// Those of a mount that names none.
+    pub(crate) fn new() -> Self {
+        Self {
+            user_xattr: AtomicBool::new(true),
+            acl: AtomicBool::new(true),
+            directio: AtomicBool::new(false),
+            fsoffset: 0,
+            source: None,
+        }
+    }
+
+    /// Whether `user.*` attributes are shown.
+    pub(crate) fn user_xattr(&self) -> bool {
+        self.user_xattr.load(Ordering::Relaxed)
+    }
+
+    /// Whether POSIX ACLs count.
+    pub(crate) fn acl(&self) -> bool {
+        self.acl.load(Ordering::Relaxed)
+    }
+
+    /// Whether a backing file is read around its page cache.
+    pub(crate) fn directio(&self) -> bool {
+        self.directio.load(Ordering::Relaxed)
+    }
+
+    /// Takes the flags of `other` over, which a remount gave.
+    pub(crate) fn take_over(&self, other: &Self) {
+        self.user_xattr.store(other.user_xattr(), Ordering::Relaxed);
+        self.acl.store(other.acl(), Ordering::Relaxed);
+        self.directio.store(other.directio(), Ordering::Relaxed);
+    }
+
+    /// Takes one.
+    pub(crate) fn parse(&mut self, parameter: Parameter<'_>) -> Result {
+        match parameter.option() {
+            USER_XATTR => *self.user_xattr.get_mut() = parameter.flag(),
+            ACL => *self.acl.get_mut() = parameter.flag(),
+            DIRECTIO => *self.directio.get_mut() = parameter.flag(),
+            FSOFFSET => self.fsoffset = parameter.u64(),
+            SOURCE => {
+                if self.source.is_some() || parameter.has_source() {
+                    return Err(parameter.invalid(format_args!("Multiple sources")));
+                }
+                self.source = parameter.into_source()?;
+            }
+            // Of compressed images only.
+            CACHE_STRATEGY => {}
+            _ => return Err(EINVAL),
+        }
+        Ok(())
+    }
+
+    /// Shows them as `/proc/mounts` does.
+    pub(crate) fn show(&self, seq: &SeqFile, file_backed: bool) {
+        let no = |on| if on { "" } else { "no" };
+        seq_print!(seq, ",{}user_xattr", no(self.user_xattr()));
+        seq_print!(seq, ",{}acl", no(self.acl()));
+        if file_backed && self.directio() {
+            seq_print!(seq, ",directio");
+        }
+        if self.fsoffset != 0 {
+            seq_print!(seq, ",fsoffset={}", self.fsoffset);
+        }
+    }
+}

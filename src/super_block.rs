@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Mounts: from a source to a superblock.
+
+#![forbid(unsafe_code)]
+
+use crate::{
+    backing::{
+        block::Block,
+        file::ImageFile,
+        Image, //
+    },
+    fs_info,
+    inode::{
+        self,
+        InodeInfo, //
+    },
+    ondisk::{
+        self,
+        superblock::IncompatFeatures,
+        ErrorKind,
+        ImagePos,
+        Nid, //
+    },
+    options::{
+        self,
+        Options, //
+    },
+    vfs::{
+        self,
+        backing_file::BackingFile,
+        context::{
+            MountContext,
+            MountLog,
+            Parameter,
+            ParameterSpec, //
+        },
+        inode::{
+            INode,
+            InodeTables, //
+        },
+        registration::FileSystemType,
+        stat::{
+            Stat,
+            StatFs, //
+        },
+        super_block::{
+            FileSystem,
+            NewSuperBlock,
+            RemountFlags,
+            SuperBlock,
+            SuperTables, //
+        }, //
+    }, //
+};
+use core::ffi::CStr;
+use kernel::{
+    bindings,
+    prelude::*,
+    seq_file::SeqFile,
+    sync::aref::ARef, //
+};
+
+/// The filesystem type.
+pub(crate) static FILE_SYSTEM_TYPE: FileSystemType<Erofs> = FileSystemType::new();
+static SUPER_TABLES: SuperTables<Erofs> = SuperTables::new();
+static INODE_TABLES: InodeTables<Erofs> = InodeTables::new();
+
+/// The filesystem.
+pub(crate) struct Erofs;
+
+/// What is kept per mount.
+pub(crate) struct SuperInfo {
+    /// The superblock on disk.
+    pub(crate) disk: ondisk::Superblock,
+    /// Where the image is.
+    pub(crate) image: Image,
+}
+
+/// The errno for what the format's parsers refuse.
+pub(crate) fn errno(kind: ErrorKind) -> Error {
+    match kind {
+        ErrorKind::Invalid => EINVAL,
+        ErrorKind::Corrupted => EFSCORRUPTED,
+        ErrorKind::BadChecksum => EBADMSG,
+        ErrorKind::Unsupported => EOPNOTSUPP,
+    }
+}
+
+impl Erofs {
+    /// Whether an image can be read from `file`: it must not be on a filesystem that is stacked on
+    /// others, so that the depth of the kernel's stack is bounded.
+    fn check_stacking(file: &BackingFile) -> bool {
+        file.stack_depth() == 0 && !file.is_on_file_backed::<Self>()
+    }
+
+    /// Where the image is, by the options.
+    fn open_image(sb: &mut NewSuperBlock<'_, Self>) -> Result<Image> {
+        let offset = sb.options().fsoffset;
+        let Some(file) = sb.options().source.take() else {
+            let device = sb.block_device().ok_or(ENOTBLK)?;
+            if sb.set_block_size(PAGE_BITS).is_err() {
+                sb.error(format_args!("failed to set initial blksize"));
+                return Err(EINVAL);
+            }
+            return Ok(Image::Block(Block::new(device, offset)));
+        };
+
+        sb.set_id_to_device();
+        let file = BackingFile::new(file).map_err(|_| ENOTBLK)?;
+        if !Self::check_stacking(&file) {
+            sb.error(format_args!(
+                "file-backed mounts cannot be applied to stacked fses; use a loop device"
+            ));
+            return Err(ENOTBLK);
+        }
+        sb.use_shared_bdi();
+        Ok(Image::File(ImageFile::new(file, offset)))
+    }
+
+    /// Reads the superblock on disk.
+    fn read_superblock(sb: &NewSuperBlock<'_, Self>, image: &Image) -> Result<ondisk::Superblock> {
+        let unreadable = |e: Error| {
+            sb.error(format_args!("cannot read erofs superblock: {}", e.to_errno()));
+            e
+        };
+        let refused = |e: ondisk::SuperblockError| {
+            sb.error(format_args!("{e}"));
+            errno(e.kind())
+        };
+        let bytes = image.bytes(ImagePos::ZERO).map_err(unreadable)?;
+        if bytes.len() >= vfs::PAGE_SIZE {
+            return ondisk::Superblock::parse(&bytes, PAGE_BITS, vfs::crc32c).map_err(refused);
+        }
+
+        // The image does not begin with a page, or is shorter than one.
+        let mut page = KBox::new([0u8; vfs::PAGE_SIZE], GFP_KERNEL)?;
+        let len = image
+            .copy_to(ImagePos::ZERO, page.as_mut_slice())
+            .map_err(unreadable)?;
+        let copy = page.get(..len).unwrap_or(&[]);
+        ondisk::Superblock::parse(copy, PAGE_BITS, vfs::crc32c).map_err(refused)
+    }
+
+    /// Refuses images that need what this driver cannot do yet.
+    fn check_supported(sb: &NewSuperBlock<'_, Self>, disk: &ondisk::Superblock) -> Result {
+        let what = if disk.is_compressed() {
+            "compressed images"
+        } else if disk.incompat.contains(IncompatFeatures::METABOX) {
+            "images with a metabox"
+        } else if disk.extra_devices != 0 {
+            "images on several devices"
+        } else {
+            return Ok(());
+        };
+        sb.error(format_args!("{what} are not supported by this version of the driver"));
+        Err(EOPNOTSUPP)
+    }
+}
+
+/// Logarithm of the page size.
+const PAGE_BITS: u8 = vfs::PAGE_SHIFT as u8;
+
+impl FileSystem for Erofs {
+    const NAME: &'static CStr = c"erofs";
+    const INODE_CACHE_NAME: &'static CStr = c"erofs_inode";
+    const MAGIC: usize = bindings::EROFS_SUPER_MAGIC_V1 as usize;
+
+    type Options = Options;
+    type Data = SuperInfo;
+    type InodeData = InodeInfo;
+
+    fn file_system_type() -> &'static FileSystemType<Self> {
+        &FILE_SYSTEM_TYPE
+    }
+
+    fn super_tables() -> &'static SuperTables<Self> {
+        &SUPER_TABLES
+    }
+
+    fn inode_tables() -> &'static InodeTables<Self> {
+        &INODE_TABLES
+    }
+
+    fn parameters() -> &'static [ParameterSpec] {
+        &options::SPECS
+    }
+
+    fn default_options() -> Result<Options> {
+        Ok(Options::new())
+    }
+
+    fn parse(options: &mut Options, parameter: Parameter<'_>) -> Result {
+        options.parse(parameter)
+    }
+
+    fn get_tree(context: &mut MountContext<'_, Self>) -> Result {
+        if let Some(file) = context.options()?.source.take() {
+            return match BackingFile::new(file) {
+                Ok(file) => {
+                    context.options()?.source = Some(file.into_file());
+                    context.get_tree_nodev()
+                }
+                Err(_) => {
+                    context.error(format_args!(
+                        "source is unsupported: neither a regular file with a page cache nor a \
+                         path to a block device"
+                    ));
+                    Err(EINVAL)
+                }
+            };
+        }
+
+        let result = context.get_tree_block();
+        if result != Err(ENOTBLK) {
+            return result;
+        }
+        // Clients take this very error as "use a loop device instead".
+        let path = context.source().ok_or(EINVAL)?;
+        let file = BackingFile::new(BackingFile::open_path(path)?).map_err(|_| ENOTBLK)?;
+        context.options()?.source = Some(file.into_file());
+        context.get_tree_nodev()
+    }
+
+    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<SuperInfo> {
+        let image = Self::open_image(sb)?;
+        let disk = Self::read_superblock(sb, &image)?;
+        let block_size = disk.block_bits.size();
+
+        if sb.set_block_size(disk.block_bits.bits()).is_err() {
+            sb.error(format_args!("the device cannot be read in blocks of {block_size} bytes"));
+            return Err(EINVAL);
+        }
+        let fsoffset = sb.options().fsoffset;
+        if fsoffset % u64::from(block_size) != 0 {
+            sb.error(format_args!(
+                "fsoffset {fsoffset} is not aligned to block size {block_size}"
+            ));
+            return Err(EINVAL);
+        }
+        Self::check_supported(sb, &disk)?;
+
+        if let Image::File(file) = &image {
+            file.set_direct(sb.options().directio().then_some(block_size));
+        }
+        let acl = sb.options().acl();
+        sb.set_posix_acl(acl);
+        sb.set_uuid(&disk.uuid);
+        Ok(SuperInfo { disk, image })
+    }
+
+    fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
+        let nid: Nid = sb.data().disk.root_nid;
+        let root = inode::iget(sb, nid).inspect_err(|e| {
+            log.error::<Self>(format_args!(
+                "cannot read the root directory (nid {nid}): {}",
+                e.to_errno()
+            ));
+        })?;
+
+        if !root.is_dir() {
+            let mode = root.mode();
+            log.error::<Self>(format_args!(
+                "rootino(nid {nid}) is not a directory(i_mode {mode:o})"
+            ));
+            return Err(EINVAL);
+        }
+        fs_info!(sb, "mounted with root inode @ nid {nid}.");
+        Ok(root)
+    }
+
+    fn reconfigure(sb: &SuperBlock<Self>, options: &Options, flags: &mut RemountFlags) -> Result {
+        let info = sb.data();
+
+        // An option that is not given is back at its default.
+        sb.options().take_over(options);
+        flags.set_posix_acl(options.acl());
+        if let Image::File(file) = &info.image {
+            file.set_direct(options.directio().then_some(info.disk.block_bits.size()));
+        }
+        Ok(())
+    }
+
+    fn statfs(sb: &SuperBlock<Self>, stat: &mut StatFs<'_>) {
+        let disk = &sb.data().disk;
+
+        stat.set_blocks(disk.blocks);
+        stat.set_files(u64::MAX, u64::MAX.wrapping_sub(disk.inos));
+        stat.set_name_max(255);
+        let half = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        stat.set_fsid(if disk.uuid == [0; 16] {
+            sb.encoded_bdev()
+        } else {
+            half(disk.uuid.first_chunk()) ^ half(disk.uuid.last_chunk())
+        });
+    }
+
+    fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile) {
+        let file_backed = matches!(sb.data().image, Image::File(_));
+        sb.options().show(seq, file_backed);
+    }
+
+    fn getattr(_inode: &INode<Self>, stat: &mut Stat<'_>) {
+        let immutable = u64::from(bindings::STATX_ATTR_IMMUTABLE);
+        let compressed = u64::from(bindings::STATX_ATTR_COMPRESSED);
+        stat.attributes(immutable, immutable | compressed);
+    }
+}

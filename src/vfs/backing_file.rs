@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Regular files that hold a filesystem image.
+//!
+//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
+//! [`include/linux/fsnotify.h`](srctree/include/linux/fsnotify.h)
+//!
+//! All reads act with the credentials of whoever opened the file, and ask `rw_verify_area()`
+//! first, so that LSMs and fanotify (which may fetch the contents only now) see them.
+//! `vfs_iocb_iter_read()` asks by itself: never twice.
+//!
+//! Reads through the page cache of the file block the caller. Reads around it (`O_DIRECT`) do not:
+//! their completion runs in any context.
+
+use super::{
+    bio::ReadBio,
+    cred::with_opener,
+    extra,
+    super_block::{
+        FileSystem,
+        SuperTables, //
+    }, //
+};
+use core::{
+    ffi::CStr,
+    mem::MaybeUninit,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    error::from_err_ptr,
+    fs::File,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// An open regular file with a page cache.
+///
+/// # Invariants
+///
+/// The file is regular, and its mapping has a `read_folio` operation.
+pub(crate) struct BackingFile {
+    file: ARef<File>,
+}
+
+impl BackingFile {
+    /// Opens the file at `path` for reading.
+    pub(crate) fn open_path(path: &CStr) -> Result<ARef<File>> {
+        let flags = bindings::O_RDONLY | bindings::O_LARGEFILE;
+
+        // SAFETY: A C string. The reference that is returned becomes the `ARef`'s; nobody else has
+        // the file, so there is no `fdget_pos` of it.
+        unsafe {
+            let file = from_err_ptr(bindings::filp_open(path.as_char_ptr(), flags as _, 0))?;
+            Ok(ARef::from_raw(NonNull::new_unchecked(file.cast::<File>())))
+        }
+    }
+
+    /// Uses `file`, if it can hold an image; else gives it back.
+    pub(crate) fn new(file: ARef<File>) -> core::result::Result<Self, ARef<File>> {
+        // SAFETY: The inode and the mapping of an open file are alive; what is read is constant.
+        let fit = unsafe {
+            let raw = file.as_ptr();
+            let mode = u32::from((*(*raw).f_inode).i_mode);
+            let operations = (*(*raw).f_mapping).a_ops;
+            mode & bindings::S_IFMT == bindings::S_IFREG && (*operations).read_folio.is_some()
+        };
+        // INVARIANT: Checked above.
+        if fit {
+            Ok(Self { file })
+        } else {
+            Err(file)
+        }
+    }
+
+    /// The file itself.
+    pub(crate) fn into_file(self) -> ARef<File> {
+        self.file
+    }
+
+    #[inline]
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    #[inline]
+    pub(super) fn mapping(&self) -> *mut bindings::address_space {
+        // SAFETY: Constant for an open file.
+        unsafe { (*self.file.as_ptr()).f_mapping }
+    }
+
+    /// The current size in bytes.
+    #[inline]
+    pub(crate) fn size(&self) -> u64 {
+        // SAFETY: The mapping's inode is alive. Its size may change, so it is read once; on a
+        // 64-bit kernel that is atomic.
+        let size = unsafe { (&raw const (*(*self.mapping()).host).i_size).read_volatile() };
+        u64::try_from(size).unwrap_or(0)
+    }
+
+    /// How deep the file's filesystem is stacked on others.
+    pub(crate) fn stack_depth(&self) -> i32 {
+        // SAFETY: The superblock of an open file is alive; the depth is constant.
+        unsafe { (*self.super_block()).s_stack_depth }
+    }
+
+    /// Whether the file is on a mount of `T` that has no block device.
+    pub(crate) fn is_on_file_backed<T: FileSystem>(&self) -> bool {
+        let tables: &SuperTables<T> = T::super_tables();
+        // SAFETY: The superblock of an open file is alive, and set up.
+        unsafe { tables.is_ours(self.super_block()) && (*self.super_block()).s_bdev.is_null() }
+    }
+
+    fn super_block(&self) -> *mut bindings::super_block {
+        // SAFETY: The inode of an open file is alive.
+        unsafe { (*(*self.file.as_ptr()).f_inode).i_sb }
+    }
+
+    /// Whether the file can be read with `O_DIRECT`.
+    pub(crate) fn can_read_directly(&self) -> bool {
+        // SAFETY: Constant for an open file.
+        unsafe { (*self.file.as_ptr()).f_mode & extra::CONST_FMODE_CAN_ODIRECT != 0 }
+    }
+
+    /// Asks whether `len` bytes from `pos` on may be read. To be called as the opener.
+    #[inline]
+    pub(super) fn verify_read(&self, pos: u64, len: usize) -> Result {
+        let pos = i64::try_from(pos).map_err(|_| EIO)?;
+
+        // SAFETY: The file is open; the position is only read.
+        super::super_block::check(unsafe {
+            bindings::rw_verify_area(bindings::READ as _, self.file.as_ptr(), &raw const pos, len)
+        })
+    }
+
+    /// Lets the file's filesystem start to read `len` bytes from `pos` on into its page cache, so
+    /// that several such ranges come in at the same time. Not for files whose contents somebody
+    /// fetches on access: they must be asked first.
+    pub(crate) fn read_ahead(&self, pos: u64, len: usize) {
+        let (Ok(pos), Ok(len)) = (i64::try_from(pos), i64::try_from(len)) else {
+            return;
+        };
+        with_opener(&self.file, || {
+            // SAFETY: The file is open.
+            unsafe {
+                if !extra::erofs_helper_file_has_pre_content(self.file.as_ptr()) {
+                    bindings::vfs_fadvise(
+                        self.file.as_ptr(),
+                        pos,
+                        len,
+                        extra::CONST_POSIX_FADV_WILLNEED,
+                    );
+                }
+            }
+        });
+    }
+
+    /// Reads `bio` through the file's page cache, and ends it. Blocks.
+    pub(crate) fn read(&self, bio: ReadBio<Self>) {
+        let mut request = Request::new(self, bio.pos(), 0);
+        let (vectors, count, len) = bio.vectors();
+        let mut iter = MaybeUninit::<bindings::iov_iter>::uninit();
+        let mut done = 0usize;
+
+        // SAFETY: The vectors of the bio stay in place until it ends; the iterator is initialised
+        // by the first call.
+        unsafe {
+            bindings::iov_iter_bvec(iter.as_mut_ptr(), bindings::ITER_DEST, vectors, count as _, len);
+        }
+        // A read may stop early, at an unreadable page say: only what it says then is the reason.
+        while done < len {
+            let read = with_opener(&self.file, || {
+                // SAFETY: A synchronous kiocb of this file, and an iterator over the bio.
+                unsafe {
+                    bindings::vfs_iocb_iter_read(
+                        self.file.as_ptr(),
+                        &raw mut request,
+                        iter.as_mut_ptr(),
+                    )
+                }
+            });
+            let Ok(read @ 1..) = usize::try_from(read) else {
+                break;
+            };
+            done = done.saturating_add(read);
+        }
+        bio.complete(done < len);
+    }
+
+    /// Reads `bio` around the file's page cache, and ends it, now or later.
+    pub(crate) fn read_directly(&self, bio: ReadBio<Self>) {
+        let Ok(direct) = KBox::<Direct>::new_uninit(GFP_KERNEL) else {
+            return self.read(bio);
+        };
+        let mut request = Request::new(self, bio.pos(), extra::CONST_IOCB_DIRECT);
+        request.ki_complete = Some(Direct::complete);
+        let (vectors, count, len) = bio.vectors();
+
+        let direct = KBox::into_raw(KBox::write(
+            direct,
+            Direct {
+                request,
+                _file: self.file.clone(),
+                bio,
+                len,
+            },
+        ));
+        let mut iter = MaybeUninit::<bindings::iov_iter>::uninit();
+
+        // SAFETY: The vectors and the kiocb stay in place until `complete` frees them, which the
+        // file's filesystem calls if and only if the read is queued.
+        unsafe {
+            bindings::iov_iter_bvec(iter.as_mut_ptr(), bindings::ITER_DEST, vectors, count as _, len);
+            let request = &raw mut (*direct).request;
+            let read = with_opener(&self.file, || {
+                bindings::vfs_iocb_iter_read(self.file.as_ptr(), request, iter.as_mut_ptr())
+            });
+            if read != QUEUED {
+                Direct::complete(request, read as _);
+            }
+        }
+    }
+}
+
+/// `-EIOCBQUEUED`
+const QUEUED: isize = -(bindings::EIOCBQUEUED as isize);
+
+/// Makes a `kiocb`.
+struct Request;
+
+impl Request {
+    #[expect(clippy::new_ret_no_self, reason = "the type is C's")]
+    #[inline]
+    fn new(file: &BackingFile, pos: u64, flags: i32) -> bindings::kiocb {
+        bindings::kiocb {
+            ki_filp: file.file.as_ptr(),
+            ki_pos: i64::try_from(pos).unwrap_or(i64::MAX),
+            ki_flags: flags,
+            // SAFETY: Reads the current task's priority.
+            ki_ioprio: unsafe { extra::erofs_helper_get_current_ioprio() } as u16,
+            ..pin_init::zeroed()
+        }
+    }
+}
+
+/// A read around the page cache, in flight.
+#[repr(C)]
+struct Direct {
+    // First, so that a pointer to it is a pointer to the whole.
+    request: bindings::kiocb,
+    // The mount may be gone as soon as the bio has ended.
+    _file: ARef<File>,
+    bio: ReadBio<BackingFile>,
+    len: usize,
+}
+
+impl Direct {
+    /// # Safety
+    ///
+    /// Called once, for the request of a `KBox<Direct>` that was given up to it; in any context.
+    unsafe extern "C" fn complete(request: *mut bindings::kiocb, read: kernel::ffi::c_long) {
+        // SAFETY: By contract.
+        let direct = unsafe { KBox::from_raw(request.cast::<Direct>()) };
+        let Direct { bio, len, .. } = KBox::into_inner(direct);
+
+        bio.complete(usize::try_from(read) != Ok(len));
+    }
+}

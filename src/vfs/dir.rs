@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Directories.
+//!
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+
+use super::{
+    dentry::{
+        Looked,
+        LookupDentry, //
+    },
+    extra,
+    inode::{
+        self,
+        INode, //
+    },
+    metadata::PageBytes,
+    super_block::FileSystem, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    bindings,
+    error::from_result,
+    ffi::c_int,
+    prelude::*, //
+};
+
+/// What a directory can do.
+pub(crate) trait DirectoryOperations: 'static {
+    /// The filesystem.
+    type Fs: FileSystem;
+
+    /// Finds the name of `dentry` in `dir`, which is locked (shared).
+    fn lookup(dir: &INode<Self::Fs>, dentry: LookupDentry<'_, Self::Fs>) -> Result<Looked>;
+
+    /// Emits entries from the emitter's position on, until the emitter is full or the directory
+    /// ends. `dir` is locked (shared).
+    fn read_dir(dir: &INode<Self::Fs>, emitter: &mut DirEmitter<'_>) -> Result;
+}
+
+/// Takes the entries of a directory.
+pub(crate) struct DirEmitter<'a> {
+    raw: &'a mut bindings::dir_context,
+}
+
+impl DirEmitter<'_> {
+    /// The position to go on from: whatever the filesystem set, or a program sought to.
+    pub(crate) fn pos(&self) -> u64 {
+        self.raw.pos.unsigned_abs()
+    }
+
+    /// Sets the position of the entry that is emitted next.
+    pub(crate) fn set_pos(&mut self, pos: u64) {
+        self.raw.pos = i64::try_from(pos).unwrap_or(i64::MAX);
+    }
+
+    /// Emits the entry whose name is `len` bytes of `bytes` from `at` on. `kind` is a `DT_*`.
+    /// Returns whether there is room for more.
+    pub(crate) fn emit(
+        &mut self,
+        bytes: &PageBytes,
+        at: usize,
+        len: u8,
+        ino: u64,
+        kind: u8,
+    ) -> bool {
+        let Some(name) = bytes.pointer(at, len.into()) else {
+            return false;
+        };
+
+        // SAFETY: The name stays readable while `bytes` is held. It may change meanwhile, which
+        // the actors, being C, get along with.
+        unsafe {
+            extra::erofs_helper_dir_emit(self.raw, name.cast(), c_int::from(len), ino, kind.into())
+        }
+    }
+
+    /// Emits `.` for `dir` itself.
+    pub(crate) fn emit_dot<T: FileSystem>(&mut self, dir: &INode<T>) -> bool {
+        // SAFETY: The name is a constant of length 1.
+        unsafe {
+            extra::erofs_helper_dir_emit(
+                self.raw,
+                c".".as_ptr().cast(),
+                1,
+                dir.ino(),
+                bindings::DT_DIR,
+            )
+        }
+    }
+}
+
+/// The operations of a kind of directory; made once, as a `static`.
+pub(crate) struct DirectoryTables<D: DirectoryOperations> {
+    pub(super) inode_operations: bindings::inode_operations,
+    pub(super) file_operations: bindings::file_operations,
+    _directory: PhantomData<D>,
+}
+
+// SAFETY: Constant tables of functions.
+unsafe impl<D: DirectoryOperations> Sync for DirectoryTables<D> {}
+
+impl<D: DirectoryOperations> DirectoryTables<D> {
+    /// The tables.
+    pub(crate) const fn new() -> Self {
+        Self {
+            inode_operations: bindings::inode_operations {
+                lookup: Some(Self::lookup),
+                getattr: Some(inode::getattr::<D::Fs>),
+                ..pin_init::zeroed()
+            },
+            file_operations: bindings::file_operations {
+                llseek: Some(bindings::generic_file_llseek),
+                read: Some(bindings::generic_read_dir),
+                iterate_shared: Some(Self::iterate),
+                setlease: Some(extra::generic_setlease),
+                ..pin_init::zeroed()
+            },
+            _directory: PhantomData,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the VFS only, through a table that only `NewInode::directory` installs; never in
+    /// RCU mode.
+    unsafe extern "C" fn lookup(
+        dir: *mut bindings::inode,
+        dentry: *mut bindings::dentry,
+        _flags: kernel::ffi::c_uint,
+    ) -> *mut bindings::dentry {
+        // SAFETY: By contract.
+        let (dir, dentry) = unsafe { (INode::from_raw(dir), LookupDentry::from_raw(dentry)) };
+
+        match D::lookup(dir, dentry) {
+            Ok(Looked(dentry)) => dentry,
+            Err(e) => e.to_ptr(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for `lookup`; the VFS lends `ctx` for this call.
+    unsafe extern "C" fn iterate(
+        file: *mut bindings::file,
+        ctx: *mut bindings::dir_context,
+    ) -> c_int {
+        from_result(|| {
+            // SAFETY: By contract.
+            let (dir, raw) = unsafe { (INode::from_raw((*file).f_inode), &mut *ctx) };
+
+            D::read_dir(dir, &mut DirEmitter { raw })?;
+            Ok(0)
+        })
+    }
+}

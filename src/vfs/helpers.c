@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Wrappers of inline functions and macros for src/vfs; see erofs_vfs.h.
+ */
+#include <linux/backing-dev.h>
+#include <linux/bio.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/ioprio.h>
+#include <linux/kdev_t.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include "erofs_vfs.h"
+
+struct folio *erofs_helper_readahead_folio(struct readahead_control *rac)
+{
+	return readahead_folio(rac);
+}
+
+size_t erofs_helper_folio_size(struct folio *folio)
+{
+	return folio_size(folio);
+}
+
+void *erofs_helper_folio_address(struct folio *folio)
+{
+	return folio_address(folio);
+}
+
+void erofs_helper_mapping_set_large_folios(struct address_space *mapping)
+{
+	mapping_set_large_folios(mapping);
+}
+
+void erofs_helper_bio_first_folio(struct folio_iter *fi, struct bio *bio)
+{
+	bio_first_folio(fi, bio, 0);
+}
+
+void erofs_helper_bio_next_folio(struct folio_iter *fi, struct bio *bio)
+{
+	bio_next_folio(fi, bio);
+}
+
+bool erofs_helper_inode_is_new(struct inode *inode)
+{
+	return inode_state_read_once(inode) & I_NEW;
+}
+
+void erofs_helper_i_uid_write(struct inode *inode, uid_t uid)
+{
+	i_uid_write(inode, uid);
+}
+
+void erofs_helper_i_gid_write(struct inode *inode, gid_t gid)
+{
+	i_gid_write(inode, gid);
+}
+
+void erofs_helper_inode_set_cached_link(struct inode *inode, char *link, int len)
+{
+	inode_set_cached_link(inode, link, len);
+}
+
+bool erofs_helper_dir_emit(struct dir_context *ctx, const char *name, int len,
+			   u64 ino, unsigned int type)
+{
+	return dir_emit(ctx, name, len, ino, type);
+}
+
+void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigned int len)
+{
+	super_set_uuid(sb, uuid, len);
+}
+
+bool erofs_helper_file_has_pre_content(struct file *file)
+{
+	return FMODE_FSNOTIFY_HSM(file->f_mode);
+}
+
+/*
+ * A file-backed mount takes locks of the backing filesystem's inodes while it
+ * holds its own. Where both are of one filesystem type, lockdep would call
+ * that a recursion: these inodes have classes of their own.
+ */
+void erofs_helper_inode_set_stacked_classes(struct inode *inode, bool dir)
+{
+	static struct lock_class_key rwsem_key, dir_rwsem_key, invalidate_key;
+
+	lockdep_set_class(&inode->i_rwsem, dir ? &dir_rwsem_key : &rwsem_key);
+	lockdep_set_class(&inode->i_data.invalidate_lock, &invalidate_key);
+}
+
+dev_t erofs_helper_new_decode_dev(u32 dev)
+{
+	return new_decode_dev(dev);
+}
+
+u64 erofs_helper_huge_encode_dev(dev_t dev)
+{
+	return huge_encode_dev(dev);
+}
+
+const struct cred *erofs_helper_override_creds(const struct cred *cred)
+{
+	return override_creds(cred);
+}
+
+const struct cred *erofs_helper_revert_creds(const struct cred *cred)
+{
+	return revert_creds(cred);
+}
+
+int erofs_helper_get_current_ioprio(void)
+{
+	return get_current_ioprio();
+}
+
+bool erofs_helper_fatal_signal_pending(void)
+{
+	return fatal_signal_pending(current);
+}
+
+void erofs_helper_cond_resched(void)
+{
+	cond_resched();
+}
+
+struct backing_dev_info *erofs_helper_bdi_get(struct backing_dev_info *bdi)
+{
+	return bdi_get(bdi);
+}

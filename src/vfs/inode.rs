@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Inodes.
+//!
+//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+//!
+//! An inode that the cache does not have is a [`NewInode`]: locked (`I_NEW`), invisible to
+//! everybody else, and this task's to fill. It becomes a live [`INode`] by exactly one of its
+//! builders, each of which installs the operations of one kind of file and takes what that kind
+//! needs. Dropped instead, it is a failed one, and whoever waits for it learns that.
+
+use super::{
+    dir::{
+        DirectoryOperations,
+        DirectoryTables, //
+    },
+    extra,
+    mapping::{
+        MappingOperations,
+        MappingTables, //
+    },
+    stat::Stat,
+    super_block::{
+        FileSystem,
+        SuperBlock, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    ffi::c_int,
+    prelude::*,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+    types::Opaque, //
+};
+
+/// An object of the inode cache: the VFS's inode and the filesystem's own data.
+///
+/// # Invariants
+///
+/// `data` is initialised if and only if `initialised` is set.
+#[repr(C)]
+pub(super) struct InodeSlot<T: FileSystem> {
+    // First, so that a pointer to it is a pointer to the slot.
+    inode: Opaque<bindings::inode>,
+    initialised: bool,
+    data: MaybeUninit<T::InodeData>,
+}
+
+impl<T: FileSystem> InodeSlot<T> {
+    /// The constructor of the slab cache.
+    ///
+    /// # Safety
+    ///
+    /// Called by the slab allocator only, with memory for one slot.
+    pub(super) unsafe extern "C" fn construct(slot: *mut kernel::ffi::c_void) {
+        // SAFETY: By contract; the inode is the slot's first field.
+        unsafe { bindings::inode_init_once(slot.cast()) };
+    }
+
+    /// Prepares a slot just allocated.
+    ///
+    /// # Safety
+    ///
+    /// `slot` must be a constructed slot that nobody else uses.
+    pub(super) unsafe fn begin(slot: NonNull<Self>) -> *mut bindings::inode {
+        // INVARIANT: No data yet.
+        // SAFETY: By contract.
+        unsafe { (*slot.as_ptr()).initialised = false };
+        slot.as_ptr().cast()
+    }
+
+    /// Frees the slot of `inode`.
+    ///
+    /// # Safety
+    ///
+    /// `inode` must be part of a slot of the inode cache of `T` that nobody uses any more.
+    pub(super) unsafe fn free(inode: *mut bindings::inode) {
+        let slot = inode.cast::<Self>();
+
+        // SAFETY: By contract and the type invariant. The link was allocated by `KVec` for the
+        // one builder that installs this table of operations.
+        unsafe {
+            if core::ptr::eq((*inode).i_op, &T::inode_tables().fast_symlink) {
+                bindings::kfree((*inode).__bindgen_anon_5.i_link.cast());
+            }
+            if (*slot).initialised {
+                (*slot).data.assume_init_drop();
+            }
+            T::file_system_type().free_slot(slot.cast());
+        }
+    }
+}
+
+/// A live inode of `T`.
+///
+/// # Invariants
+///
+/// It is the `inode` field of an [`InodeSlot<T>`] with data, of a superblock of `T` that is alive.
+#[repr(transparent)]
+pub(crate) struct INode<T: FileSystem> {
+    inner: Opaque<bindings::inode>,
+    _fs: PhantomData<T>,
+}
+
+// SAFETY: Inodes are used and dropped from any task, and what can be reached is `Sync`.
+unsafe impl<T: FileSystem> Send for INode<T> {}
+// SAFETY: As above.
+unsafe impl<T: FileSystem> Sync for INode<T> {}
+
+// SAFETY: The VFS counts the references of an inode.
+unsafe impl<T: FileSystem> AlwaysRefCounted for INode<T> {
+    fn inc_ref(&self) {
+        // SAFETY: The reference proves that the count is not zero.
+        unsafe { bindings::ihold(self.as_raw()) };
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller gives up a reference.
+        unsafe { bindings::iput(obj.as_ptr().cast()) };
+    }
+}
+
+impl<T: FileSystem> INode<T> {
+    /// # Safety
+    ///
+    /// `raw` must be a live inode of a superblock of `T`, finished by a builder of [`NewInode`],
+    /// and stay so for `'a`.
+    pub(super) unsafe fn from_raw<'a>(raw: *mut bindings::inode) -> &'a Self {
+        // SAFETY: `repr(transparent)`; the rest is this function's contract.
+        unsafe { &*raw.cast() }
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::inode {
+        self.inner.get()
+    }
+
+    /// The filesystem's data.
+    pub(crate) fn data(&self) -> &T::InodeData {
+        // SAFETY: By the type invariant; a finished inode's data never changes.
+        unsafe { (*self.as_raw().cast::<InodeSlot<T>>()).data.assume_init_ref() }
+    }
+
+    /// The superblock.
+    pub(crate) fn super_block(&self) -> &SuperBlock<T> {
+        // SAFETY: A live inode's superblock has its data and outlives it.
+        unsafe { SuperBlock::from_raw((*self.as_raw()).i_sb) }
+    }
+
+    /// The inode number.
+    pub(crate) fn ino(&self) -> u64 {
+        // SAFETY: Constant since the inode was found.
+        unsafe { (*self.as_raw()).i_ino }
+    }
+
+    /// The size in bytes. Never negative, and constant, as nothing writes.
+    pub(crate) fn size(&self) -> u64 {
+        // SAFETY: Constant since the inode was finished.
+        unsafe { (*self.as_raw()).i_size }.unsigned_abs()
+    }
+
+    /// Type and permissions.
+    pub(crate) fn mode(&self) -> u16 {
+        // SAFETY: Constant since the inode was finished.
+        unsafe { (*self.as_raw()).i_mode }
+    }
+
+    /// Whether it is a directory.
+    pub(crate) fn is_dir(&self) -> bool {
+        u32::from(self.mode()) & bindings::S_IFMT == bindings::S_IFDIR
+    }
+}
+
+/// What [`SuperBlock::iget`] found.
+pub(crate) enum Iget<T: FileSystem> {
+    /// The cache has it.
+    Cached(ARef<INode<T>>),
+    /// It is to be filled.
+    New(NewInode<T>),
+}
+
+/// What `stat` shows of an inode, whatever its kind.
+pub(crate) struct Attributes {
+    /// Type and permissions.
+    pub(crate) mode: u16,
+    /// Owner.
+    pub(crate) uid: u32,
+    /// Group.
+    pub(crate) gid: u32,
+    /// Hard links.
+    pub(crate) nlink: u32,
+    /// Bytes; at most `i64::MAX`.
+    pub(crate) size: u64,
+    /// Space on disk in units of 512 bytes.
+    pub(crate) blocks: u64,
+    /// Modification time, seconds since 1970. Stands for the access and change times too.
+    pub(crate) mtime: i64,
+    /// Nanoseconds of it.
+    pub(crate) mtime_nsec: u32,
+}
+
+/// The target of a symlink, as the VFS keeps it: without NUL inside, with one at the end.
+pub(crate) struct SymlinkTarget(KVec<u8>);
+
+impl SymlinkTarget {
+    /// Room for a target of `len` bytes, filled by `fill`. Targets that are empty or contain NUL
+    /// are refused with `EINVAL`.
+    pub(crate) fn new(len: usize, fill: impl FnOnce(&mut [u8]) -> Result) -> Result<Self> {
+        let size = len.checked_add(1).ok_or(EINVAL)?;
+        let mut bytes = KVec::<u8>::with_capacity(size, GFP_KERNEL)?;
+
+        // SAFETY: The vector has room for `size` bytes, which are initialised before they count.
+        unsafe {
+            bytes.as_mut_ptr().write_bytes(0, size);
+            bytes.inc_len(size);
+        }
+        let target = bytes.get_mut(..len).ok_or(EINVAL)?;
+        fill(target)?;
+        if target.is_empty() || target.contains(&0) {
+            return Err(EINVAL);
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// An inode that this task has to fill.
+///
+/// # Invariants
+///
+/// The inode is `I_NEW`, this task's, and the slot has no data.
+pub(crate) struct NewInode<T: FileSystem> {
+    raw: NonNull<bindings::inode>,
+    _fs: PhantomData<T>,
+}
+
+impl<T: FileSystem> NewInode<T> {
+    /// # Safety
+    ///
+    /// `raw` must be an `I_NEW` inode of a superblock of `T`, of which the caller gives up the
+    /// reference and the right to fill it.
+    pub(super) unsafe fn from_raw(raw: NonNull<bindings::inode>) -> Self {
+        // INVARIANT: By contract.
+        Self {
+            raw,
+            _fs: PhantomData,
+        }
+    }
+
+    /// A directory.
+    pub(crate) fn directory<D: DirectoryOperations<Fs = T>>(
+        self,
+        attributes: &Attributes,
+        tables: &'static DirectoryTables<D>,
+        data: T::InodeData,
+    ) -> ARef<INode<T>> {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.raw.as_ptr();
+            (*inode).i_op = &tables.inode_operations;
+            (*inode).__bindgen_anon_3.i_fop = &tables.file_operations;
+        }
+        self.finish(attributes, data)
+    }
+
+    /// A regular file whose pages `tables` reads.
+    pub(crate) fn regular<M: MappingOperations<Fs = T>>(
+        self,
+        attributes: &Attributes,
+        tables: &'static MappingTables<M>,
+        data: T::InodeData,
+    ) -> ARef<INode<T>> {
+        let files = T::inode_tables();
+
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.raw.as_ptr();
+            (*inode).i_op = &files.regular;
+            (*inode).__bindgen_anon_3.i_fop = &files.regular_file;
+            extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
+            (*(*inode).i_mapping).a_ops = &tables.operations;
+        }
+        self.finish(attributes, data)
+    }
+
+    /// A symlink whose target is kept in memory.
+    pub(crate) fn fast_symlink(
+        self,
+        attributes: &Attributes,
+        target: SymlinkTarget,
+        data: T::InodeData,
+    ) -> ARef<INode<T>> {
+        let mut target = ManuallyDrop::new(target.0);
+        let len = c_int::try_from(target.len().wrapping_sub(1)).unwrap_or(c_int::MAX);
+
+        // SAFETY: By the type invariant the inode is ours. The link is NUL-terminated, `len` long,
+        // and lives until `InodeSlot::free`, a grace period after its last user.
+        unsafe {
+            let inode = self.raw.as_ptr();
+            (*inode).i_op = &T::inode_tables().fast_symlink;
+            extra::erofs_helper_inode_set_cached_link(inode, target.as_mut_ptr().cast(), len);
+        }
+        self.finish(attributes, data)
+    }
+
+    /// A symlink whose target is the first page of the file that `tables` reads.
+    pub(crate) fn paged_symlink<M: MappingOperations<Fs = T>>(
+        self,
+        attributes: &Attributes,
+        tables: &'static MappingTables<M>,
+        data: T::InodeData,
+    ) -> ARef<INode<T>> {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.raw.as_ptr();
+            (*inode).i_op = &T::inode_tables().paged_symlink;
+            bindings::inode_nohighmem(inode);
+            (*(*inode).i_mapping).a_ops = &tables.operations;
+        }
+        self.finish(attributes, data)
+    }
+
+    /// A device, fifo or socket. `device` is in the encoding of `new_encode_dev()`, zero for the
+    /// latter two.
+    pub(crate) fn special(
+        self,
+        attributes: &Attributes,
+        device: u32,
+        data: T::InodeData,
+    ) -> ARef<INode<T>> {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.raw.as_ptr();
+            (*inode).i_op = &T::inode_tables().special;
+            bindings::init_special_inode(
+                inode,
+                attributes.mode,
+                extra::erofs_helper_new_decode_dev(device),
+            );
+        }
+        self.finish(attributes, data)
+    }
+
+    /// What all kinds have in common: makes the inode live.
+    fn finish(self, attributes: &Attributes, data: T::InodeData) -> ARef<INode<T>> {
+        let raw = ManuallyDrop::new(self).raw;
+
+        // SAFETY: By the type invariant the inode is ours until `unlock_new_inode`; its reference
+        // passes to the `ARef`. INVARIANT: the data is initialised.
+        unsafe {
+            let inode = raw.as_ptr();
+            let slot = inode.cast::<InodeSlot<T>>();
+            (*slot).data.write(data);
+            (*slot).initialised = true;
+
+            (*inode).i_mode = attributes.mode;
+            extra::erofs_helper_i_uid_write(inode, attributes.uid);
+            extra::erofs_helper_i_gid_write(inode, attributes.gid);
+            bindings::set_nlink(inode, attributes.nlink);
+            (*inode).i_size = i64::try_from(attributes.size).unwrap_or(i64::MAX);
+            (*inode).i_blocks = attributes.blocks;
+            (*inode).i_atime_sec = attributes.mtime;
+            (*inode).i_mtime_sec = attributes.mtime;
+            (*inode).i_ctime_sec = attributes.mtime;
+            (*inode).i_atime_nsec = attributes.mtime_nsec;
+            (*inode).i_mtime_nsec = attributes.mtime_nsec;
+            (*inode).i_ctime_nsec = attributes.mtime_nsec;
+
+            if cfg!(CONFIG_LOCKDEP) && (*(*inode).i_sb).s_bdev.is_null() {
+                let mode = u32::from(attributes.mode);
+                let dir = mode & bindings::S_IFMT == bindings::S_IFDIR;
+                extra::erofs_helper_inode_set_stacked_classes(inode, dir);
+            }
+            bindings::unlock_new_inode(inode);
+            ARef::from_raw(raw.cast())
+        }
+    }
+}
+
+impl<T: FileSystem> Drop for NewInode<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the inode is ours; this marks it bad, wakes whoever waits
+        // for it, and gives up the reference.
+        unsafe { bindings::iget_failed(self.raw.as_ptr()) };
+    }
+}
+
+/// Operations of the inodes of `T` that are not directories; made once, as a `static`.
+pub(crate) struct InodeTables<T: FileSystem> {
+    regular: bindings::inode_operations,
+    regular_file: bindings::file_operations,
+    fast_symlink: bindings::inode_operations,
+    paged_symlink: bindings::inode_operations,
+    special: bindings::inode_operations,
+    _fs: PhantomData<T>,
+}
+
+// SAFETY: Constant tables of functions.
+unsafe impl<T: FileSystem> Sync for InodeTables<T> {}
+
+impl<T: FileSystem> InodeTables<T> {
+    /// The tables.
+    pub(crate) const fn new() -> Self {
+        let common = bindings::inode_operations {
+            getattr: Some(getattr::<T>),
+            ..pin_init::zeroed()
+        };
+        Self {
+            regular: common,
+            // Reads and faults need nothing but the mapping.
+            regular_file: bindings::file_operations {
+                llseek: Some(bindings::generic_file_llseek),
+                read_iter: Some(bindings::generic_file_read_iter),
+                mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
+                get_unmapped_area: Some(bindings::thp_get_unmapped_area),
+                splice_read: Some(bindings::filemap_splice_read),
+                setlease: Some(extra::generic_setlease),
+                ..pin_init::zeroed()
+            },
+            fast_symlink: bindings::inode_operations {
+                get_link: Some(bindings::simple_get_link),
+                ..common
+            },
+            paged_symlink: bindings::inode_operations {
+                get_link: Some(bindings::page_get_link),
+                ..common
+            },
+            special: common,
+            _fs: PhantomData,
+        }
+    }
+}
+
+/// # Safety
+///
+/// Called by the VFS only, through the tables of this folder, which only builders of [`NewInode`]
+/// install.
+pub(super) unsafe extern "C" fn getattr<T: FileSystem>(
+    idmap: *mut bindings::mnt_idmap,
+    path: *const bindings::path,
+    stat: *mut bindings::kstat,
+    request_mask: u32,
+    _query_flags: kernel::ffi::c_uint,
+) -> c_int {
+    // SAFETY: By contract the dentry has an inode of `T`; the VFS lends `stat` for this call.
+    unsafe {
+        let inode = (*(*path).dentry).d_inode;
+        T::getattr(
+            INode::from_raw(inode),
+            &mut Stat::from_raw(&mut *stat, request_mask),
+        );
+        bindings::generic_fillattr(idmap, request_mask, inode, stat);
+    }
+    0
+}

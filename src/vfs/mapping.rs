@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The page cache of a file, and how it is filled.
+//!
+//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
+//! [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
+
+use super::{
+    extra,
+    folio::LockedFolio,
+    inode::INode,
+    super_block::FileSystem, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    bindings,
+    error::from_result,
+    ffi::c_int,
+    prelude::*, //
+};
+
+/// How the pages of a kind of file are read.
+pub(crate) trait MappingOperations: 'static {
+    /// The filesystem.
+    type Fs: FileSystem;
+
+    /// Starts to read `folio`, for somebody who waits for it. An error is the waiter's if the
+    /// folio is unlocked by then.
+    fn read_folio(inode: &INode<Self::Fs>, folio: LockedFolio<'_>) -> Result;
+
+    /// Starts to read the folios of `window`, for which nobody waits yet. What is left of it is
+    /// not read.
+    fn readahead(inode: &INode<Self::Fs>, window: &mut Readahead<'_>);
+}
+
+/// Folios that are read ahead: consecutive ones of a file, locked.
+pub(crate) struct Readahead<'a> {
+    raw: &'a mut bindings::readahead_control,
+}
+
+impl<'a> Readahead<'a> {
+    /// The next folio.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<LockedFolio<'a>> {
+        // SAFETY: The control is the page cache's, lent for this call of `->readahead`. The folio
+        // is locked, and stays in the page cache as long as it is.
+        unsafe {
+            let folio = extra::erofs_helper_readahead_folio(self.raw);
+            if folio.is_null() {
+                None
+            } else {
+                Some(LockedFolio::from_raw(folio))
+            }
+        }
+    }
+
+    /// How many pages are left.
+    #[inline]
+    pub(crate) fn pages(&self) -> usize {
+        self.raw._nr_pages as usize
+    }
+}
+
+/// The operations of a kind of mapping; made once, as a `static`.
+pub(crate) struct MappingTables<M: MappingOperations> {
+    pub(super) operations: bindings::address_space_operations,
+    _mapping: PhantomData<M>,
+}
+
+// SAFETY: A constant table of functions.
+unsafe impl<M: MappingOperations> Sync for MappingTables<M> {}
+
+impl<M: MappingOperations> MappingTables<M> {
+    /// The table.
+    pub(crate) const fn new() -> Self {
+        Self {
+            operations: bindings::address_space_operations {
+                read_folio: Some(Self::read_folio),
+                readahead: Some(Self::readahead),
+                ..pin_init::zeroed()
+            },
+            _mapping: PhantomData,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the page cache only, through a table that only builders of `NewInode` install,
+    /// with a locked folio of that inode's mapping.
+    unsafe extern "C" fn read_folio(
+        _file: *mut bindings::file,
+        folio: *mut bindings::folio,
+    ) -> c_int {
+        from_result(|| {
+            // SAFETY: By contract; a locked folio's mapping does not change.
+            let (inode, folio) = unsafe {
+                let mapping = (*folio).__bindgen_anon_1.__bindgen_anon_1.mapping;
+                (INode::from_raw((*mapping).host), LockedFolio::from_raw(folio))
+            };
+
+            M::read_folio(inode, folio)?;
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// As for `read_folio`; the page cache lends `rac` for this call.
+    unsafe extern "C" fn readahead(rac: *mut bindings::readahead_control) {
+        // SAFETY: By contract.
+        let (inode, raw) = unsafe { (INode::from_raw((*(*rac).mapping).host), &mut *rac) };
+
+        M::readahead(inode, &mut Readahead { raw });
+    }
+}

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Superblocks and their operations.
+//!
+//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+//!
+//! A superblock is set up in two steps, which differ in what they may touch:
+//! [`FileSystem::fill_super`] gets a [`NewSuperBlock`], on which no inode can be made yet, and
+//! returns the filesystem's data; [`FileSystem::root`] then gets the [`SuperBlock`], whose data is
+//! in place for good. Everybody else sees only the latter.
+//!
+//! # Lifetime of `s_fs_info`
+//!
+//! `fc->s_fs_info` is an [`Info`] made by `init_fs_context`. `sget_fc()` moves it to the
+//! superblock, and `kill_sb` frees it last, when no inode is left. An fs_context that made no
+//! superblock frees it itself (`->free`).
+
+use super::{
+    context::{
+        MountContext,
+        MountLog,
+        Parameter,
+        ParameterSpec, //
+    },
+    extra,
+    inode::{
+        INode,
+        Iget,
+        InodeSlot,
+        InodeTables,
+        NewInode, //
+    },
+    registration::FileSystemType,
+    stat::{
+        Stat,
+        StatFs, //
+    }, //
+};
+use core::{
+    ffi::CStr,
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    error::{
+        from_result,
+        to_result, //
+    },
+    fmt,
+    prelude::*,
+    seq_file::SeqFile,
+    sync::{
+        aref::ARef,
+        SetOnce, //
+    },
+    types::Opaque, //
+};
+
+/// A read-only filesystem.
+pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
+    /// Name of the filesystem type.
+    const NAME: &'static CStr;
+
+    /// Name of the inode cache in `/proc/slabinfo`.
+    const INODE_CACHE_NAME: &'static CStr;
+
+    /// `s_magic`.
+    const MAGIC: usize;
+
+    /// What the mount options of one mount say.
+    type Options: Send + Sync;
+
+    /// What the filesystem keeps per superblock.
+    type Data: Send + Sync;
+
+    /// What the filesystem keeps per inode. It is dropped after a grace period, in a context that
+    /// cannot sleep: it may own memory, nothing else.
+    type InodeData: Send + Sync;
+
+    /// The one registration of this filesystem.
+    fn file_system_type() -> &'static FileSystemType<Self>;
+
+    /// The one table of superblock operations.
+    fn super_tables() -> &'static SuperTables<Self>;
+
+    /// The one table of operations of inodes that are not directories.
+    fn inode_tables() -> &'static InodeTables<Self>;
+
+    /// The options there are, ended by [`ParameterSpec::END`].
+    fn parameters() -> &'static [ParameterSpec];
+
+    /// Options before any is given.
+    fn default_options() -> Result<Self::Options>;
+
+    /// Takes one option. What is invalid is told to the person by `parameter.invalid()`.
+    fn parse(options: &mut Self::Options, parameter: Parameter<'_>) -> Result;
+
+    /// Finds or makes the superblock: calls one of the `get_tree_*` methods of `context`.
+    fn get_tree(context: &mut MountContext<'_, Self>) -> Result;
+
+    /// First step: reads what is needed to describe the filesystem.
+    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<Self::Data>;
+
+    /// Second step: the root directory.
+    fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>>;
+
+    /// Takes the options of a remount.
+    fn reconfigure(
+        sb: &SuperBlock<Self>,
+        options: &Self::Options,
+        flags: &mut RemountFlags,
+    ) -> Result;
+
+    /// Drops the references to inodes that [`Self::Data`] holds. All other inodes are gone.
+    fn put_super(_sb: &SuperBlock<Self>) {}
+
+    /// Answers `statfs(2)`.
+    fn statfs(sb: &SuperBlock<Self>, stat: &mut StatFs<'_>);
+
+    /// Shows the options, each with a leading comma.
+    fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile);
+
+    /// Adds what the filesystem knows beyond the inode's own fields to a `statx(2)` answer.
+    fn getattr(inode: &INode<Self>, stat: &mut Stat<'_>);
+}
+
+/// What `s_fs_info` points to.
+///
+/// # Invariants
+///
+/// `data` is populated from the end of `fill_super` until the superblock is freed, and inodes of
+/// the superblock exist only in that time.
+pub(super) struct Info<T: FileSystem> {
+    pub(super) options: T::Options,
+    data: SetOnce<T::Data>,
+}
+
+impl<T: FileSystem> Info<T> {
+    pub(super) fn new(options: T::Options) -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Self {
+                options,
+                data: SetOnce::new(),
+            },
+            GFP_KERNEL,
+        )?)
+    }
+}
+
+/// A superblock whose filesystem is `T`, with its data in place.
+///
+/// # Invariants
+///
+/// `s_fs_info` points to a live `Info<T>` with data, for as long as the reference to this type
+/// lives.
+#[repr(transparent)]
+pub(crate) struct SuperBlock<T: FileSystem> {
+    inner: Opaque<bindings::super_block>,
+    _fs: PhantomData<T>,
+}
+
+// SAFETY: A superblock is used from any task; what this type lets one reach is `Sync` or constant.
+unsafe impl<T: FileSystem> Send for SuperBlock<T> {}
+// SAFETY: As above.
+unsafe impl<T: FileSystem> Sync for SuperBlock<T> {}
+
+impl<T: FileSystem> SuperBlock<T> {
+    /// # Safety
+    ///
+    /// `raw` must be a superblock of `T::file_system_type()` on which `fill_super` has stored the
+    /// data, and must stay alive for `'a`.
+    pub(super) unsafe fn from_raw<'a>(raw: *mut bindings::super_block) -> &'a Self {
+        // SAFETY: `repr(transparent)` over the C type; the rest is this function's contract.
+        unsafe { &*raw.cast() }
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::super_block {
+        self.inner.get()
+    }
+
+    fn info(&self) -> &Info<T> {
+        // SAFETY: By the type invariant.
+        unsafe { &*(*self.as_raw()).s_fs_info.cast() }
+    }
+
+    /// The filesystem's data.
+    pub(crate) fn data(&self) -> &T::Data {
+        // SAFETY: By the type invariant the data is populated, and it never changes.
+        unsafe { self.info().data.as_ref().unwrap_unchecked() }
+    }
+
+    /// The options this superblock was made with.
+    pub(crate) fn options(&self) -> &T::Options {
+        &self.info().options
+    }
+
+    /// Looks the inode `ino` up in the cache, or begins a new one.
+    pub(crate) fn iget(&self, ino: u64) -> Result<Iget<T>> {
+        // SAFETY: A live superblock whose `alloc_inode` is ours.
+        let raw = unsafe { bindings::iget_locked(self.as_raw(), ino) };
+        let raw = NonNull::new(raw).ok_or(ENOMEM)?;
+
+        // SAFETY: `iget_locked` returned a reference to an inode of this superblock. If it is new,
+        // it is locked, and it is this task's to fill.
+        unsafe {
+            if extra::erofs_helper_inode_is_new(raw.as_ptr()) {
+                Ok(Iget::New(NewInode::from_raw(raw)))
+            } else {
+                Ok(Iget::Cached(ARef::from_raw(raw.cast())))
+            }
+        }
+    }
+
+    /// Bytes in a block, as `stat` and the block layer see it.
+    pub(crate) fn block_size_bits(&self) -> u8 {
+        // SAFETY: Constant once the superblock is set up.
+        unsafe { (*self.as_raw()).s_blocksize_bits }
+    }
+
+    /// The UUID, all zero if there is none.
+    pub(crate) fn uuid(&self) -> [u8; 16] {
+        // SAFETY: Constant once the superblock is set up.
+        unsafe { (*self.as_raw()).s_uuid.b }
+    }
+
+    /// The block device the superblock is on, encoded for `statfs`; zero if there is none.
+    pub(crate) fn encoded_bdev(&self) -> u64 {
+        // SAFETY: `s_bdev` is constant while the superblock is live, and pins the device.
+        unsafe {
+            let bdev = (*self.as_raw()).s_bdev;
+            if bdev.is_null() {
+                0
+            } else {
+                extra::erofs_helper_huge_encode_dev((*bdev).bd_dev)
+            }
+        }
+    }
+}
+
+/// The flags of a superblock that is remounted.
+pub(crate) struct RemountFlags(pub(super) u32);
+
+impl RemountFlags {
+    /// Enables or disables POSIX ACLs (`SB_POSIXACL`).
+    pub(crate) fn set_posix_acl(&mut self, on: bool) {
+        let flag = extra::CONST_SB_POSIXACL as u32;
+        self.0 = if on { self.0 | flag } else { self.0 & !flag };
+    }
+}
+
+/// A superblock that `fill_super` sets up.
+///
+/// # Invariants
+///
+/// `raw` is locked (`s_umount`) and known to nobody else.
+pub(crate) struct NewSuperBlock<'a, T: FileSystem> {
+    raw: *mut bindings::super_block,
+    log: MountLog<'a>,
+    _life: PhantomData<(&'a mut T, *mut ())>,
+}
+
+impl<T: FileSystem> NewSuperBlock<'_, T> {
+    fn info(&mut self) -> &mut Info<T> {
+        // SAFETY: By the type invariant nobody else uses the superblock, and `sget_fc` has moved
+        // the context's `Info` to it.
+        unsafe { &mut *(*self.raw).s_fs_info.cast() }
+    }
+
+    /// The mount options.
+    pub(crate) fn options(&mut self) -> &mut T::Options {
+        &mut self.info().options
+    }
+
+    /// Whether the superblock is on a block device.
+    pub(crate) fn block_device(&self) -> Option<super::bio::BlockDevice> {
+        // SAFETY: By the type invariant; `s_bdev` is claimed until `kill_sb`, after the drop of
+        // the filesystem's data.
+        unsafe { super::bio::BlockDevice::from_raw((*self.raw).s_bdev) }
+    }
+
+    /// Sets the block size. On a block device this drops its page cache if the size changes, so
+    /// no folio of it may be held.
+    pub(crate) fn set_block_size(&mut self, bits: u8) -> Result {
+        let size = 1i32.checked_shl(bits.into()).ok_or(EINVAL)?;
+
+        // SAFETY: By the type invariant.
+        unsafe {
+            if (*self.raw).s_bdev.is_null() {
+                (*self.raw).s_blocksize = size as _;
+                (*self.raw).s_blocksize_bits = bits;
+            } else if bindings::sb_set_blocksize(self.raw, size) == 0 {
+                return Err(EINVAL);
+            }
+        }
+        Ok(())
+    }
+
+    /// Names the mount after its anonymous device, `MAJOR:MINOR`, as it has no other name.
+    pub(crate) fn set_id_to_device(&mut self) {
+        // SAFETY: By the type invariant; the buffer has the length that is given.
+        unsafe {
+            let sb = &mut *self.raw;
+            let major = sb.s_dev >> bindings::MINORBITS;
+            let minor = sb.s_dev & ((1 << bindings::MINORBITS) - 1);
+            bindings::snprintf(
+                (&raw mut sb.s_id).cast(),
+                core::mem::size_of_val(&sb.s_id),
+                c"%u:%u".as_char_ptr(),
+                major,
+                minor,
+            );
+        }
+    }
+
+    /// Uses the backing device information that all mounts without a block device share.
+    pub(crate) fn use_shared_bdi(&mut self) {
+        // SAFETY: By the type invariant; a new superblock has `noop_backing_dev_info`, of which no
+        // reference is held. `generic_shutdown_super()` puts what is taken here.
+        unsafe { (*self.raw).s_bdi = T::file_system_type().get_bdi() };
+    }
+
+    /// Sets `s_uuid`.
+    pub(crate) fn set_uuid(&mut self, uuid: &[u8; 16]) {
+        // SAFETY: By the type invariant; 16 is the length of both.
+        unsafe { extra::erofs_helper_super_set_uuid(self.raw, uuid.as_ptr(), 16) };
+    }
+
+    /// Enables or disables POSIX ACLs (`SB_POSIXACL`).
+    pub(crate) fn set_posix_acl(&mut self, on: bool) {
+        let flag = extra::CONST_SB_POSIXACL;
+        // SAFETY: By the type invariant.
+        unsafe {
+            if on {
+                (*self.raw).s_flags |= flag;
+            } else {
+                (*self.raw).s_flags &= !flag;
+            }
+        }
+    }
+
+    /// Tells the person who mounts why it fails, in the fs_context log and the kernel log.
+    pub(crate) fn error(&self, args: fmt::Arguments<'_>) {
+        self.log.error::<T>(args);
+    }
+}
+
+/// The superblock operations of `T`; made once, as a `static`.
+pub(crate) struct SuperTables<T: FileSystem> {
+    super_operations: bindings::super_operations,
+    _fs: PhantomData<T>,
+}
+
+// SAFETY: Constant tables of functions.
+unsafe impl<T: FileSystem> Sync for SuperTables<T> {}
+
+impl<T: FileSystem> SuperTables<T> {
+    /// The tables.
+    pub(crate) const fn new() -> Self {
+        Self {
+            super_operations: bindings::super_operations {
+                alloc_inode: Some(Self::alloc_inode),
+                free_inode: Some(Self::free_inode),
+                put_super: Some(Self::put_super),
+                statfs: Some(Self::statfs),
+                show_options: Some(Self::show_options),
+                ..pin_init::zeroed()
+            },
+            _fs: PhantomData,
+        }
+    }
+
+    /// Whether `raw` has these operations: whether it is a superblock of this filesystem.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be a live superblock.
+    pub(super) unsafe fn is_ours(&self, raw: *mut bindings::super_block) -> bool {
+        // SAFETY: By contract.
+        unsafe { core::ptr::eq((*raw).s_op, &self.super_operations) }
+    }
+
+    /// # Safety
+    ///
+    /// Called by `alloc_inode()` only, through the table that `fill_super` below installs.
+    unsafe extern "C" fn alloc_inode(sb: *mut bindings::super_block) -> *mut bindings::inode {
+        T::file_system_type().alloc_inode(sb)
+    }
+
+    /// # Safety
+    ///
+    /// Called by RCU only, for an inode from `alloc_inode` above that nobody can find any more.
+    unsafe extern "C" fn free_inode(inode: *mut bindings::inode) {
+        // SAFETY: By contract, and every inode of these superblocks is part of an `InodeSlot<T>`.
+        unsafe { InodeSlot::<T>::free(inode) };
+    }
+
+    /// # Safety
+    ///
+    /// Called by `generic_shutdown_super()` only, for a superblock with a root.
+    unsafe extern "C" fn put_super(sb: *mut bindings::super_block) {
+        // SAFETY: A superblock that has a root has its data.
+        T::put_super(unsafe { SuperBlock::from_raw(sb) });
+    }
+
+    /// # Safety
+    ///
+    /// Called by the VFS only, on a dentry of a live superblock with these operations.
+    unsafe extern "C" fn statfs(
+        dentry: *mut bindings::dentry,
+        buf: *mut bindings::kstatfs,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: By contract; the VFS owns `buf` and lends it for this call.
+        unsafe {
+            let sb = SuperBlock::<T>::from_raw((*dentry).d_sb);
+            let mut stat = StatFs::from_raw(&mut *buf.cast::<extra::kstatfs>());
+            stat.set_type(T::MAGIC);
+            stat.set_block_size(sb.block_size_bits());
+            T::statfs(sb, &mut stat);
+        }
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Called by the VFS only, on the root dentry of a live superblock with these operations.
+    unsafe extern "C" fn show_options(
+        seq: *mut bindings::seq_file,
+        root: *mut bindings::dentry,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: By contract; the VFS owns `seq` and lends it for this call.
+        unsafe {
+            T::show_options(
+                SuperBlock::from_raw((*root).d_sb),
+                SeqFile::from_raw(seq),
+            );
+        }
+        0
+    }
+
+    /// Both steps of setting a superblock up.
+    ///
+    /// # Safety
+    ///
+    /// Called by `get_tree_bdev_flags()` or `get_tree_nodev()` only, with the superblock they made
+    /// for `fc`, which is a context of this filesystem.
+    pub(super) unsafe extern "C" fn fill_super(
+        sb: *mut bindings::super_block,
+        fc: *mut bindings::fs_context,
+    ) -> kernel::ffi::c_int {
+        from_result(|| {
+            // SAFETY: By contract the superblock is this function's alone.
+            unsafe {
+                (*sb).s_magic = T::MAGIC as _;
+                (*sb).s_flags |= extra::CONST_SB_RDONLY | extra::CONST_SB_NOATIME;
+                (*sb).s_maxbytes = extra::CONST_MAX_LFS_FILESIZE;
+                (*sb).s_time_gran = 1;
+                (*sb).s_op = &T::super_tables().super_operations;
+            }
+            // INVARIANT: By this function's contract.
+            let mut new = NewSuperBlock::<T> {
+                raw: sb,
+                // SAFETY: By contract.
+                log: unsafe { MountLog::from_raw(fc.cast(), sb) },
+                _life: PhantomData,
+            };
+            let data = T::fill_super(&mut new)?;
+
+            new.info().data.populate(data);
+            let log = new.log;
+            // INVARIANT: The data was stored just now, for good.
+            // SAFETY: By the above.
+            let sb = unsafe { SuperBlock::<T>::from_raw(sb) };
+            let root = T::root(sb, &log)?;
+
+            // SAFETY: `d_make_root` takes the reference, also when it fails.
+            unsafe {
+                let root = ARef::into_raw(root).as_ptr().cast::<bindings::inode>();
+                (*sb.as_raw()).s_root = bindings::d_make_root(root);
+                if (*sb.as_raw()).s_root.is_null() {
+                    return Err(ENOMEM);
+                }
+            }
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Called by `deactivate_locked_super()` only, through [`FileSystemType`].
+    pub(super) unsafe extern "C" fn kill_sb(sb: *mut bindings::super_block) {
+        // SAFETY: By contract this is the end of the superblock; which of the two applies is
+        // decided by how it was set up. After them no inode is left, so nothing refers to the
+        // data, which `Info::new` allocated.
+        unsafe {
+            let info = (*sb).s_fs_info.cast::<Info<T>>();
+            let bdev = (*sb).s_bdev;
+
+            if bdev.is_null() {
+                bindings::kill_anon_super(sb);
+            } else {
+                bindings::kill_block_super(sb);
+            }
+            (*sb).s_fs_info = core::ptr::null_mut();
+            if !info.is_null() {
+                drop(KBox::from_raw(info));
+            }
+        }
+    }
+}
+
+/// Checks the result of a kernel function for an error.
+pub(super) fn check(ret: kernel::ffi::c_int) -> Result {
+    to_result(ret)
+}
