@@ -153,7 +153,9 @@ impl DirectoryOperations for Directory {
                     break;
                 };
                 emitter.set_pos(at);
-                let name_len = u8::try_from(entry.name.len()).map_err(|_| EFSCORRUPTED)?;
+                // At least one byte, as `entry` has checked.
+                let name_len = entry.name.end.wrapping_sub(entry.name.start);
+                let name_len = u8::try_from(name_len).map_err(|_| EFSCORRUPTED)?;
                 let ino = disk.ino(entry.nid);
                 let kind = entry.d_type();
                 if !emitter.emit(block.view(), entry.name.start, name_len, ino, kind) {

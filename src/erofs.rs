@@ -7,7 +7,8 @@
 //! - this file and its neighbours: the filesystem. Superblock and options, inodes, directories,
 //!   file contents;
 //! - [`backing`]: where bytes come from, a block device or a regular file;
-//! - [`vfs`]: safe abstractions over the kernel. The only place with `unsafe`;
+//! - [`vfs`]: safe abstractions over the kernel; whatever cannot be checked by the compiler is
+//!   there, and argued for;
 //! - [`ondisk`]: the on-disk format, without allocation and without the kernel.
 
 mod backing;

@@ -130,18 +130,16 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
             Image::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
             Image::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
         },
-        FileKind::Symlink => {
-            match disk.fast_symlink(MetaPos::Image(pos), info.disk.block_bits) {
-                Some(MetaPos::Image(target)) => {
-                    let target = read_target(sb, nid, target, disk.size)?;
-                    new.fast_symlink(&attributes, target, data)
-                }
-                _ => match info.image {
-                    Image::Block(_) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
-                    Image::File(_) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
-                },
+        FileKind::Symlink => match disk.fast_symlink(MetaPos::Image(pos), info.disk.block_bits) {
+            Some(MetaPos::Image(target)) => {
+                let target = read_target(sb, nid, target, disk.size)?;
+                new.fast_symlink(&attributes, target, data)
             }
-        }
+            _ => match info.image {
+                Image::Block(_) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
+                Image::File(_) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
+            },
+        },
         FileKind::CharDevice(device) | FileKind::BlockDevice(device) => {
             new.special(&attributes, device, data)
         }
@@ -158,7 +156,11 @@ fn read(
 ) -> Result<core::result::Result<Inode, InodeError>> {
     let info = sb.data();
     let unreadable = |e: Error| {
-        fs_err!(sb, "failed to read inode meta block (nid: {nid}): {}", e.to_errno());
+        fs_err!(
+            sb,
+            "failed to read inode meta block (nid: {nid}): {}",
+            e.to_errno()
+        );
         e
     };
     let bytes = info.image.bytes(pos).map_err(unreadable)?;
@@ -168,7 +170,11 @@ fn read(
     // It may go on in the next page; or the image ends here.
     let mut copy = [0u8; EXTENDED_SIZE as usize];
     let len = info.image.copy_to(pos, &mut copy).map_err(unreadable)?;
-    Ok(Inode::parse(copy.get(..len).unwrap_or(&[]), &info.disk, nid))
+    Ok(Inode::parse(
+        copy.get(..len).unwrap_or(&[]),
+        &info.disk,
+        nid,
+    ))
 }
 
 /// Reads the target of a symlink that lies behind its inode.

@@ -18,6 +18,7 @@ use crate::{
     ondisk::{
         self,
         superblock::IncompatFeatures,
+        BlockBits,
         ErrorKind,
         ImagePos,
         Nid, //
@@ -94,7 +95,8 @@ impl Erofs {
         file.stack_depth() == 0 && !file.is_on_file_backed::<Self>()
     }
 
-    /// Where the image is, by the options.
+    /// Where the image is, by the options. Not inlined, for the sake of the stack.
+    #[inline(never)]
     fn open_image(sb: &mut NewSuperBlock<'_, Self>) -> Result<Image> {
         let offset = sb.options().fsoffset;
         let Some(file) = sb.options().source.take() else {
@@ -118,10 +120,14 @@ impl Erofs {
         Ok(Image::File(ImageFile::new(file, offset)))
     }
 
-    /// Reads the superblock on disk.
+    /// Reads the superblock on disk. Not inlined, for the sake of the stack.
+    #[inline(never)]
     fn read_superblock(sb: &NewSuperBlock<'_, Self>, image: &Image) -> Result<ondisk::Superblock> {
         let unreadable = |e: Error| {
-            sb.error(format_args!("cannot read erofs superblock: {}", e.to_errno()));
+            sb.error(format_args!(
+                "cannot read erofs superblock: {}",
+                e.to_errno()
+            ));
             e
         };
         let refused = |e: ondisk::SuperblockError| {
@@ -142,7 +148,29 @@ impl Erofs {
         ondisk::Superblock::parse(copy, PAGE_BITS, vfs::crc32c).map_err(refused)
     }
 
+    /// Goes over to the block size of the image.
+    #[inline(never)]
+    fn use_blocks(sb: &mut NewSuperBlock<'_, Self>, bits: BlockBits) -> Result {
+        let block_size = bits.size();
+
+        if sb.set_block_size(bits.bits()).is_err() {
+            sb.error(format_args!(
+                "the device cannot be read in blocks of {block_size} bytes"
+            ));
+            return Err(EINVAL);
+        }
+        let fsoffset = sb.options().fsoffset;
+        if bits.offset_in(ImagePos::new(fsoffset)) != 0 {
+            sb.error(format_args!(
+                "fsoffset {fsoffset} is not aligned to block size {block_size}"
+            ));
+            return Err(EINVAL);
+        }
+        Ok(())
+    }
+
     /// Refuses images that need what this driver cannot do yet.
+    #[inline(never)]
     fn check_supported(sb: &NewSuperBlock<'_, Self>, disk: &ondisk::Superblock) -> Result {
         let what = if disk.is_compressed() {
             "compressed images"
@@ -153,7 +181,9 @@ impl Erofs {
         } else {
             return Ok(());
         };
-        sb.error(format_args!("{what} are not supported by this version of the driver"));
+        sb.error(format_args!(
+            "{what} are not supported by this version of the driver"
+        ));
         Err(EOPNOTSUPP)
     }
 }
@@ -216,8 +246,7 @@ impl FileSystem for Erofs {
             return result;
         }
         // Clients take this very error as "use a loop device instead".
-        let path = context.source().ok_or(EINVAL)?;
-        let file = BackingFile::new(BackingFile::open_path(path)?).map_err(|_| ENOTBLK)?;
+        let file = BackingFile::new(context.open_source()?).map_err(|_| ENOTBLK)?;
         context.options()?.source = Some(file.into_file());
         context.get_tree_nodev()
     }
@@ -225,22 +254,11 @@ impl FileSystem for Erofs {
     fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<SuperInfo> {
         let image = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &image)?;
-        let block_size = disk.block_bits.size();
-
-        if sb.set_block_size(disk.block_bits.bits()).is_err() {
-            sb.error(format_args!("the device cannot be read in blocks of {block_size} bytes"));
-            return Err(EINVAL);
-        }
-        let fsoffset = sb.options().fsoffset;
-        if fsoffset % u64::from(block_size) != 0 {
-            sb.error(format_args!(
-                "fsoffset {fsoffset} is not aligned to block size {block_size}"
-            ));
-            return Err(EINVAL);
-        }
+        Self::use_blocks(sb, disk.block_bits)?;
         Self::check_supported(sb, &disk)?;
 
         if let Image::File(file) = &image {
+            let block_size = disk.block_bits.size();
             file.set_direct(sb.options().directio().then_some(block_size));
         }
         let acl = sb.options().acl();
@@ -300,9 +318,13 @@ impl FileSystem for Erofs {
         sb.options().show(seq, file_backed);
     }
 
-    fn getattr(_inode: &INode<Self>, stat: &mut Stat<'_>) {
+    fn getattr(inode: &INode<Self>, stat: &mut Stat<'_>) {
         let immutable = u64::from(bindings::STATX_ATTR_IMMUTABLE);
         let compressed = u64::from(bindings::STATX_ATTR_COMPRESSED);
         stat.attributes(immutable, immutable | compressed);
+        if inode.is_regular() && stat.wants_dio_alignment() {
+            // None would do.
+            stat.dio_alignment(0, 0);
+        }
     }
 }

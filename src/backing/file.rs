@@ -51,7 +51,8 @@ impl ImageFile {
     /// Reads data around the file's page cache, in units of `block_size`, if the file can.
     pub(crate) fn set_direct(&self, block_size: Option<u32>) {
         let block_size = block_size.filter(|_| self.file.can_read_directly());
-        self.direct.store(block_size.unwrap_or(0), Ordering::Relaxed);
+        self.direct
+            .store(block_size.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Whether `batch` can be read around the page cache. A batch that was begun before a remount
@@ -99,8 +100,8 @@ impl Backing for ImageFile {
     }
 
     fn flush(&self, waiting: &mut Self::Waiting) {
-        // One place is read at once by whoever reads it.
-        if waiting.iter().flatten().nth(1).is_some() {
+        // A single place is read at once by whoever reads it. They are filled in order.
+        if let [Some(_), Some(_), ..] = waiting {
             for batch in waiting.iter().flatten() {
                 self.file.read_ahead(batch.pos(), batch.len());
             }

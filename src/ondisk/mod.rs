@@ -20,6 +20,7 @@
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 pub mod dirent;
+pub mod features;
 pub mod inode;
 pub mod map;
 pub mod superblock;
@@ -31,6 +32,12 @@ pub use self::dirent::{
     DirBlock,
     DirError,
     Dirent, //
+};
+pub use self::features::{
+    Algorithms,
+    CompatFeatures,
+    Compression,
+    IncompatFeatures, //
 };
 pub use self::inode::{
     FileKind,

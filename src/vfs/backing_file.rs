@@ -21,14 +21,10 @@ use super::{
         SuperTables, //
     }, //
 };
-use core::{
-    ffi::CStr,
-    mem::MaybeUninit,
-    ptr::NonNull, //
-};
+use core::mem::MaybeUninit;
 use kernel::{
     bindings,
-    error::from_err_ptr,
+    ffi::c_int,
     fs::File,
     prelude::*,
     sync::aref::ARef, //
@@ -44,18 +40,6 @@ pub(crate) struct BackingFile {
 }
 
 impl BackingFile {
-    /// Opens the file at `path` for reading.
-    pub(crate) fn open_path(path: &CStr) -> Result<ARef<File>> {
-        let flags = bindings::O_RDONLY | bindings::O_LARGEFILE;
-
-        // SAFETY: A C string. The reference that is returned becomes the `ARef`'s; nobody else has
-        // the file, so there is no `fdget_pos` of it.
-        unsafe {
-            let file = from_err_ptr(bindings::filp_open(path.as_char_ptr(), flags as _, 0))?;
-            Ok(ARef::from_raw(NonNull::new_unchecked(file.cast::<File>())))
-        }
-    }
-
     /// Uses `file`, if it can hold an image; else gives it back.
     pub(crate) fn new(file: ARef<File>) -> core::result::Result<Self, ARef<File>> {
         // SAFETY: The inode and the mapping of an open file are alive; what is read is constant.
@@ -129,7 +113,7 @@ impl BackingFile {
 
         // SAFETY: The file is open; the position is only read.
         super::super_block::check(unsafe {
-            bindings::rw_verify_area(bindings::READ as _, self.file.as_ptr(), &raw const pos, len)
+            bindings::rw_verify_area(bindings::READ as c_int, self.file.as_ptr(), &raw const pos, len)
         })
     }
 
@@ -165,7 +149,13 @@ impl BackingFile {
         // SAFETY: The vectors of the bio stay in place until it ends; the iterator is initialised
         // by the first call.
         unsafe {
-            bindings::iov_iter_bvec(iter.as_mut_ptr(), bindings::ITER_DEST, vectors, count as _, len);
+            bindings::iov_iter_bvec(
+                iter.as_mut_ptr(),
+                bindings::ITER_DEST,
+                vectors,
+                count,
+                len,
+            );
         }
         // A read may stop early, at an unreadable page say: only what it says then is the reason.
         while done < len {
@@ -210,13 +200,19 @@ impl BackingFile {
         // SAFETY: The vectors and the kiocb stay in place until `complete` frees them, which the
         // file's filesystem calls if and only if the read is queued.
         unsafe {
-            bindings::iov_iter_bvec(iter.as_mut_ptr(), bindings::ITER_DEST, vectors, count as _, len);
+            bindings::iov_iter_bvec(
+                iter.as_mut_ptr(),
+                bindings::ITER_DEST,
+                vectors,
+                count,
+                len,
+            );
             let request = &raw mut (*direct).request;
             let read = with_opener(&self.file, || {
                 bindings::vfs_iocb_iter_read(self.file.as_ptr(), request, iter.as_mut_ptr())
             });
             if read != QUEUED {
-                Direct::complete(request, read as _);
+                Direct::complete(request, read);
             }
         }
     }

@@ -142,7 +142,11 @@ impl<From> ReadBio<From> {
         // SAFETY: By the type invariant the bio is ours.
         unsafe {
             let bio = &*self.bio.as_ptr();
-            (bio.bi_io_vec, bio.bi_vcnt.into(), bio.bi_iter.bi_size as usize)
+            (
+                bio.bi_io_vec,
+                bio.bi_vcnt.into(),
+                bio.bi_iter.bi_size as usize,
+            )
         }
     }
 

@@ -27,7 +27,10 @@ use core::{
 };
 use kernel::{
     bindings,
-    error::from_result,
+    error::{
+        from_err_ptr,
+        from_result, //
+    },
     ffi::c_int,
     fmt,
     fs::File,
@@ -59,16 +62,19 @@ impl<T: FileSystem> MountContext<'_, T> {
         }
     }
 
-    /// What is to be mounted: a path, as given.
-    pub(crate) fn source(&self) -> Option<&CStr> {
-        // SAFETY: By the type invariant the source is null or a string.
+    /// Opens the source, which is a path, for reading.
+    pub(crate) fn open_source(&self) -> Result<ARef<File>> {
+        let flags = bindings::O_RDONLY | bindings::O_LARGEFILE;
+
+        // SAFETY: By the type invariant the source is null or a string. The reference that is
+        // returned becomes the `ARef`'s; nobody else has the file, so there is no `fdget_pos`.
         unsafe {
             let source = (*self.fc).source;
             if source.is_null() {
-                None
-            } else {
-                Some(CStr::from_char_ptr(source))
+                return Err(EINVAL);
             }
+            let file = from_err_ptr(bindings::filp_open(source, flags as c_int, 0))?;
+            Ok(ARef::from_raw(NonNull::new_unchecked(file.cast::<File>())))
         }
     }
 
@@ -315,6 +321,7 @@ impl Constant {
     }
 }
 
+#[allow(dead_code, reason = "complete, whatever the filesystem uses of it")]
 impl ParameterSpec {
     /// The end of an array.
     pub(crate) const END: Self = Self(pin_init::zeroed());
@@ -348,17 +355,29 @@ impl ParameterSpec {
 
     /// `name=NUMBER`
     pub(crate) const fn u64(name: &'static CStr, option: u8) -> Self {
-        Self::make(name, option, Some(extra::fs_param_is_u64), 0, core::ptr::null())
+        Self::make(
+            name,
+            option,
+            Some(extra::fs_param_is_u64),
+            0,
+            core::ptr::null(),
+        )
     }
 
     /// `name=STRING`, not empty.
     pub(crate) const fn string(name: &'static CStr, option: u8) -> Self {
-        Self::make(name, option, Some(extra::fs_param_is_string), 0, core::ptr::null())
+        Self::make(
+            name,
+            option,
+            Some(extra::fs_param_is_string),
+            0,
+            core::ptr::null(),
+        )
     }
 
     /// `name=STRING`, or a file descriptor.
     pub(crate) const fn file_or_string(name: &'static CStr, option: u8) -> Self {
-        let kind = Some(extra::fs_param_is_file_or_string as _);
+        let kind: extra::fs_param_type = Some(extra::fs_param_is_file_or_string);
         Self::make(name, option, kind, 0, core::ptr::null())
     }
 
@@ -368,7 +387,13 @@ impl ParameterSpec {
         option: u8,
         values: &'static [Constant],
     ) -> Self {
-        Self::make(name, option, Some(extra::fs_param_is_enum), 0, values.as_ptr().cast())
+        Self::make(
+            name,
+            option,
+            Some(extra::fs_param_is_enum),
+            0,
+            values.as_ptr().cast(),
+        )
     }
 }
 
@@ -398,6 +423,7 @@ impl Parameter<'_> {
     }
 
     /// The value of the name that was given.
+    #[allow(dead_code, reason = "goes with `one_of`")]
     pub(crate) fn constant(&self) -> u32 {
         // SAFETY: As above.
         unsafe { *self.result.__bindgen_anon_1.uint_32.as_ref() }
@@ -428,12 +454,9 @@ impl Parameter<'_> {
 
             let file = NonNull::new(param.__bindgen_anon_1.file).ok_or(EINVAL)?;
             let mut path = KBox::<[u8; PATH_MAX]>::new_uninit(GFP_KERNEL)?;
-            let name = bindings::file_path(
-                file.as_ptr(),
-                path.as_mut_ptr().cast(),
-                PATH_MAX as c_int,
-            );
-            let name = kernel::error::from_err_ptr(name)?;
+            let name =
+                bindings::file_path(file.as_ptr(), path.as_mut_ptr().cast(), PATH_MAX as c_int);
+            let name = from_err_ptr(name)?;
             fc.source = bindings::kstrdup(name, extra::CONST_GFP_KERNEL);
             if fc.source.is_null() {
                 return Err(ENOMEM);

@@ -81,7 +81,10 @@ impl Drop for FolioRef {
         // SAFETY: By the type's meaning there is a reference to give up; the count is an `int`
         // that all its users access atomically.
         unsafe {
-            let count = &raw mut (*self.0.as_ptr()).__bindgen_anon_1.__bindgen_anon_1._refcount;
+            let count = &raw mut (*self.0.as_ptr())
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                ._refcount;
             if AtomicI32::from_ptr(count.cast()).fetch_sub(1, Ordering::AcqRel) == 1 {
                 bindings::__folio_put(self.0.as_ptr());
             }
@@ -315,12 +318,6 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// How many bytes.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// The folio, where in it the part begins, and how long it is. Whoever takes the part's bytes
     /// over forgets the part and calls [`end_part`] for them.
     #[inline]

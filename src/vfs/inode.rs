@@ -148,7 +148,11 @@ impl<T: FileSystem> INode<T> {
     /// The filesystem's data.
     pub(crate) fn data(&self) -> &T::InodeData {
         // SAFETY: By the type invariant; a finished inode's data never changes.
-        unsafe { (*self.as_raw().cast::<InodeSlot<T>>()).data.assume_init_ref() }
+        unsafe {
+            (*self.as_raw().cast::<InodeSlot<T>>())
+                .data
+                .assume_init_ref()
+        }
     }
 
     /// The superblock.
@@ -173,6 +177,11 @@ impl<T: FileSystem> INode<T> {
     pub(crate) fn mode(&self) -> u16 {
         // SAFETY: Constant since the inode was finished.
         unsafe { (*self.as_raw()).i_mode }
+    }
+
+    /// Whether it is a regular file.
+    pub(crate) fn is_regular(&self) -> bool {
+        u32::from(self.mode()) & bindings::S_IFMT == bindings::S_IFREG
     }
 
     /// Whether it is a directory.
@@ -226,7 +235,7 @@ impl SymlinkTarget {
         }
         let target = bytes.get_mut(..len).ok_or(EINVAL)?;
         fill(target)?;
-        if target.is_empty() || target.contains(&0) {
+        if target.is_empty() || target.iter().any(|byte| *byte == 0) {
             return Err(EINVAL);
         }
         Ok(Self(bytes))

@@ -95,7 +95,10 @@ impl<M: MappingOperations> MappingTables<M> {
             // SAFETY: By contract; a locked folio's mapping does not change.
             let (inode, folio) = unsafe {
                 let mapping = (*folio).__bindgen_anon_1.__bindgen_anon_1.mapping;
-                (INode::from_raw((*mapping).host), LockedFolio::from_raw(folio))
+                (
+                    INode::from_raw((*mapping).host),
+                    LockedFolio::from_raw(folio),
+                )
             };
 
             M::read_folio(inode, folio)?;

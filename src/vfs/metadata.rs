@@ -54,19 +54,6 @@ impl PageBytes {
         self.len = self.len.min(len);
     }
 
-    /// Leaves out the first `count` bytes. `false` if there are not as many.
-    #[inline]
-    pub(crate) fn advance(&mut self, count: usize) -> bool {
-        let Some(len) = self.len.checked_sub(count) else {
-            return false;
-        };
-        // INVARIANT: The end stays where it was.
-        // SAFETY: `count` is at most the length.
-        self.start = unsafe { self.start.add(count) };
-        self.len = len;
-        true
-    }
-
     /// Where `len` bytes from `at` on are, if they are all there.
     #[inline]
     pub(super) fn pointer(&self, at: usize, len: usize) -> Option<*const u8> {
@@ -156,7 +143,11 @@ pub(crate) fn of_block_device(device: &BlockDevice, pos: u64) -> Result<PageByte
 /// after asking whoever has a say (LSMs, fanotify). Past its end there is nothing: `EIO`.
 pub(crate) fn of_file(file: &BackingFile, pos: u64) -> Result<PageBytes> {
     let index = page_index(pos)?;
-    let left = file.size().checked_sub(pos).filter(|left| *left > 0).ok_or(EIO)?;
+    let left = file
+        .size()
+        .checked_sub(pos)
+        .filter(|left| *left > 0)
+        .ok_or(EIO)?;
 
     let folio = cred::with_opener(file.file(), || {
         file.verify_read(pos, 1)?;
@@ -198,4 +189,3 @@ fn bytes_of(folio: FolioRef, pos: u64, limit: usize) -> Result<PageBytes> {
         _folio: folio,
     })
 }
-

@@ -27,6 +27,10 @@
 /// Bindings that the `kernel` crate lacks, and the helpers of `helpers.c`.
 #[allow(
     clippy::all,
+    clippy::as_underscore,
+    clippy::cast_lossless,
+    clippy::ptr_as_ptr,
+    clippy::ref_as_ptr,
     clippy::undocumented_unsafe_blocks,
     dead_code,
     improper_ctypes,

@@ -218,12 +218,6 @@ impl<T: FileSystem> SuperBlock<T> {
         unsafe { (*self.as_raw()).s_blocksize_bits }
     }
 
-    /// The UUID, all zero if there is none.
-    pub(crate) fn uuid(&self) -> [u8; 16] {
-        // SAFETY: Constant once the superblock is set up.
-        unsafe { (*self.as_raw()).s_uuid.b }
-    }
-
     /// The block device the superblock is on, encoded for `statfs`; zero if there is none.
     pub(crate) fn encoded_bdev(&self) -> u64 {
         // SAFETY: `s_bdev` is constant while the superblock is live, and pins the device.
@@ -430,10 +424,7 @@ impl<T: FileSystem> SuperTables<T> {
     ) -> kernel::ffi::c_int {
         // SAFETY: By contract; the VFS owns `seq` and lends it for this call.
         unsafe {
-            T::show_options(
-                SuperBlock::from_raw((*root).d_sb),
-                SeqFile::from_raw(seq),
-            );
+            T::show_options(SuperBlock::from_raw((*root).d_sb), SeqFile::from_raw(seq));
         }
         0
     }
