@@ -226,6 +226,10 @@ impl FileSystem for Erofs {
 
     fn get_tree(context: &mut MountContext<'_, Self>) -> Result {
         if let Some(file) = context.options()?.source.take() {
+            if !cfg!(EROFS_BACKED_BY_FILE) {
+                context.error(format_args!("source fd option not supported"));
+                return Err(EINVAL);
+            }
             return match BackingFile::new(file) {
                 Ok(file) => {
                     context.options()?.source = Some(file.into_file());
@@ -242,7 +246,7 @@ impl FileSystem for Erofs {
         }
 
         let result = context.get_tree_block();
-        if result != Err(ENOTBLK) {
+        if result != Err(ENOTBLK) || !cfg!(EROFS_BACKED_BY_FILE) {
             return result;
         }
         // Clients take this very error as "use a loop device instead".

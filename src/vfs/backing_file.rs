@@ -113,7 +113,12 @@ impl BackingFile {
 
         // SAFETY: The file is open; the position is only read.
         super::super_block::check(unsafe {
-            bindings::rw_verify_area(bindings::READ as c_int, self.file.as_ptr(), &raw const pos, len)
+            bindings::rw_verify_area(
+                bindings::READ as c_int,
+                self.file.as_ptr(),
+                &raw const pos,
+                len,
+            )
         })
     }
 
@@ -149,13 +154,7 @@ impl BackingFile {
         // SAFETY: The vectors of the bio stay in place until it ends; the iterator is initialised
         // by the first call.
         unsafe {
-            bindings::iov_iter_bvec(
-                iter.as_mut_ptr(),
-                bindings::ITER_DEST,
-                vectors,
-                count,
-                len,
-            );
+            bindings::iov_iter_bvec(iter.as_mut_ptr(), bindings::ITER_DEST, vectors, count, len);
         }
         // A read may stop early, at an unreadable page say: only what it says then is the reason.
         while done < len {
@@ -200,13 +199,7 @@ impl BackingFile {
         // SAFETY: The vectors and the kiocb stay in place until `complete` frees them, which the
         // file's filesystem calls if and only if the read is queued.
         unsafe {
-            bindings::iov_iter_bvec(
-                iter.as_mut_ptr(),
-                bindings::ITER_DEST,
-                vectors,
-                count,
-                len,
-            );
+            bindings::iov_iter_bvec(iter.as_mut_ptr(), bindings::ITER_DEST, vectors, count, len);
             let request = &raw mut (*direct).request;
             let read = with_opener(&self.file, || {
                 bindings::vfs_iocb_iter_read(self.file.as_ptr(), request, iter.as_mut_ptr())

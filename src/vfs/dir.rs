@@ -81,7 +81,7 @@ impl DirEmitter<'_> {
         unsafe {
             extra::erofs_helper_dir_emit(
                 self.raw,
-                c".".as_ptr().cast(),
+                c".".as_char_ptr(),
                 1,
                 dir.ino(),
                 bindings::DT_DIR,

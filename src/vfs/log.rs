@@ -9,7 +9,8 @@ use super::super_block::{
 use core::ffi::c_void;
 use kernel::{
     bindings,
-    fmt, //
+    fmt,
+    str::CStrExt as _, //
 };
 
 /// Severity of a line.
@@ -36,8 +37,8 @@ pub(crate) fn print<T: FileSystem>(sb: &SuperBlock<T>, level: Level, args: fmt::
     // filesystem is set up, and `T::NAME` is a C string.
     unsafe {
         bindings::_printk(
-            format.as_ptr().cast(),
-            T::NAME.as_ptr(),
+            format.as_char_ptr(),
+            T::NAME.as_char_ptr(),
             &raw const (*raw).s_id,
             core::ptr::from_ref(&args).cast::<c_void>(),
         );

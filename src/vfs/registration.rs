@@ -70,7 +70,7 @@ impl<T: FileSystem> FileSystemType<T> {
         let cache = unsafe {
             bindings::__kmem_cache_create_args(
                 T::INODE_CACHE_NAME.as_char_ptr(),
-                size_of::<InodeSlot<T>>() as _,
+                size_of::<InodeSlot<T>>() as u32,
                 &raw mut args,
                 extra::CONST_SLAB_INODES,
             )
@@ -107,7 +107,7 @@ impl<T: FileSystem> FileSystemType<T> {
             (*raw).owner = module.as_ptr();
             (*raw).init_fs_context = Some(context::init::<T>);
             (*raw).kill_sb = Some(SuperTables::<T>::kill_sb);
-            (*raw).fs_flags = (bindings::FS_REQUIRES_DEV | bindings::FS_ALLOW_IDMAP) as _;
+            (*raw).fs_flags = (bindings::FS_REQUIRES_DEV | bindings::FS_ALLOW_IDMAP) as i32;
             bindings::register_filesystem(raw)
         };
         super::super_block::check(ret)?;

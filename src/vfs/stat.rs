@@ -49,7 +49,7 @@ impl<'a> StatFs<'a> {
     }
 
     pub(super) fn set_type(&mut self, magic: usize) {
-        self.raw.f_type = magic as _;
+        self.raw.f_type = magic as isize;
     }
 
     pub(super) fn set_block_size(&mut self, bits: u8) {
@@ -71,7 +71,7 @@ impl<'a> StatFs<'a> {
 
     /// Longest name in bytes.
     pub(crate) fn set_name_max(&mut self, bytes: u16) {
-        self.raw.f_namelen = bytes as _;
+        self.raw.f_namelen = bytes as isize;
     }
 
     /// Identifier of the filesystem.

@@ -281,7 +281,7 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
         // SAFETY: By the type invariant.
         unsafe {
             if (*self.raw).s_bdev.is_null() {
-                (*self.raw).s_blocksize = size as _;
+                (*self.raw).s_blocksize = size as usize;
                 (*self.raw).s_blocksize_bits = bits;
             } else if bindings::sb_set_blocksize(self.raw, size) == 0 {
                 return Err(EINVAL);
@@ -442,7 +442,7 @@ impl<T: FileSystem> SuperTables<T> {
         from_result(|| {
             // SAFETY: By contract the superblock is this function's alone.
             unsafe {
-                (*sb).s_magic = T::MAGIC as _;
+                (*sb).s_magic = T::MAGIC;
                 (*sb).s_flags |= extra::CONST_SB_RDONLY | extra::CONST_SB_NOATIME;
                 (*sb).s_maxbytes = extra::CONST_MAX_LFS_FILESIZE;
                 (*sb).s_time_gran = 1;
