@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/ioprio.h>
 #include <linux/kdev_t.h>
+#include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include "erofs_vfs.h"
@@ -130,3 +131,6 @@ struct backing_dev_info *erofs_helper_bdi_get(struct backing_dev_info *bdi)
 {
 	return bdi_get(bdi);
 }
+
+/* A key that the module! macro of the kernel crate does not know. */
+MODULE_VERSION(EROFS_VERSION);
