@@ -480,14 +480,14 @@ impl<T: FileSystem> SuperTables<T> {
     ///
     /// Called by `deactivate_locked_super()` only, through [`FileSystemType`].
     pub(super) unsafe extern "C" fn kill_sb(sb: *mut bindings::super_block) {
-        // SAFETY: By contract this is the end of the superblock; which of the two applies is
-        // decided by how it was set up. After them no inode is left, so nothing refers to the
-        // data, which `Info::new` allocated.
+        // SAFETY: By contract this is the end of the superblock. Which of the two applies is
+        // decided by how `sget_fc` was told to find its device, so by that: a superblock for a
+        // block device has no `s_bdev` yet if that could not be opened. After them no inode is
+        // left, so nothing refers to the data, which `Info::new` allocated.
         unsafe {
             let info = (*sb).s_fs_info.cast::<Info<T>>();
-            let bdev = (*sb).s_bdev;
 
-            if bdev.is_null() {
+            if (*sb).s_dev >> bindings::MINORBITS == 0 {
                 bindings::kill_anon_super(sb);
             } else {
                 bindings::kill_block_super(sb);

@@ -1,0 +1,625 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Images made by mkfs.erofs, read with nothing but `ondisk` and compared with what went in.
+
+use super::build::crc32c;
+use ondisk_tests::ondisk::inode::check_target;
+use ondisk_tests::ondisk::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{
+    chown,
+    symlink,
+    FileTypeExt,
+    MetadataExt,
+    PermissionsExt, //
+};
+use std::os::unix::net::UnixListener;
+use std::path::{
+    Path,
+    PathBuf, //
+};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A reader of images: what the driver does, without a page cache.
+struct Reader {
+    image: Vec<u8>,
+    sb: Superblock,
+}
+
+type Result<T> = std::result::Result<T, String>;
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+impl Reader {
+    fn new(image: Vec<u8>) -> Result<Self> {
+        let page = &image[..image.len().min(4096)];
+        let sb = Superblock::parse(page, 12, crc32c).map_err(text)?;
+        Ok(Self { image, sb })
+    }
+
+    /// `len` bytes of the image.
+    fn bytes(&self, pos: ImagePos, len: u64) -> Result<&[u8]> {
+        let start = usize::try_from(pos.get()).map_err(text)?;
+        let end = usize::try_from(len)
+            .ok()
+            .and_then(|len| start.checked_add(len));
+        end.and_then(|end| self.image.get(start..end))
+            .ok_or(format!("{len} bytes at {pos}: past the image's end"))
+    }
+
+    fn position(&self, nid: Nid) -> Result<ImagePos> {
+        match Inode::position(&self.sb, nid) {
+            Some(MetaPos::Image(pos)) => Ok(pos),
+            other => Err(format!("nid {nid} is at {other:?}")),
+        }
+    }
+
+    fn inode(&self, nid: Nid) -> Result<Inode> {
+        let start = self.position(nid)?.get().min(self.image.len() as u64) as usize;
+        let rest = &self.image[start..];
+        Inode::parse(&rest[..rest.len().min(64)], &self.sb, nid).map_err(text)
+    }
+
+    /// `len` bytes of a file, or what there is of them.
+    fn read(&self, map: &FlatMap, mut pos: u64, len: u64) -> Result<Vec<u8>> {
+        let end = map.size().min(pos.saturating_add(len));
+        if end - pos > 1 << 26 {
+            return Err("too large".into());
+        }
+        let mut content = Vec::new();
+        while pos < end {
+            let at = FilePos::new(pos);
+            let extent = map.map(at).map_err(text)?.ok_or("a gap")?;
+            let extent = extent.from(at).ok_or("another extent")?;
+            let len = extent.len.min(end - pos);
+            match extent.at {
+                Placement::Hole => content.resize(content.len() + len as usize, 0),
+                Placement::Device { pos, .. }
+                | Placement::Inline {
+                    pos: MetaPos::Image(pos),
+                } => content.extend(self.bytes(pos, len)?),
+                Placement::Inline { pos } => return Err(format!("data at {pos:?}")),
+            }
+            pos += len;
+        }
+        Ok(content)
+    }
+
+    fn map(&self, inode: &Inode, nid: Nid) -> Result<FlatMap> {
+        FlatMap::new(inode, &self.sb, nid).ok_or("not a flat layout".into())
+    }
+
+    fn target(&self, inode: &Inode, nid: Nid) -> Result<Vec<u8>> {
+        let pos = MetaPos::Image(self.position(nid)?);
+        match inode.fast_symlink(pos, self.sb.block_bits) {
+            Some(MetaPos::Image(pos)) => {
+                let target = self.bytes(pos, inode.size)?.to_vec();
+                check_target(nid, &target).map_err(text)?;
+                Ok(target)
+            }
+            _ => self.read(&self.map(inode, nid)?, 0, inode.size),
+        }
+    }
+
+    /// The entries of a directory in their order.
+    fn list(&self, inode: &Inode, nid: Nid) -> Result<Vec<(Vec<u8>, Nid, u8)>> {
+        let map = self.map(inode, nid)?;
+        let block_size = u64::from(self.sb.block_bits.size());
+        let mut entries = Vec::new();
+        let mut start = 0;
+        while start < map.size() {
+            let bytes = self.read(&map, start, block_size)?;
+            let block = DirBlock::new(&bytes[..], bytes.len()).map_err(text)?;
+            for index in 0..block.count() {
+                let entry = block.entry(index).map_err(text)?.ok_or("no entry")?;
+                let d_type = entry.d_type();
+                entries.push((bytes[entry.name].to_vec(), entry.nid, d_type));
+            }
+            start += block_size;
+        }
+        Ok(entries)
+    }
+
+    fn look_up(&self, inode: &Inode, nid: Nid, name: &[u8]) -> Result<Option<Nid>> {
+        let map = self.map(inode, nid)?;
+        struct Bytes(Vec<u8>);
+        impl View for Bytes {
+            fn len(&self) -> usize {
+                self.0.len()
+            }
+            fn get<T: zerocopy::FromBytes>(&self, at: usize) -> Option<T> {
+                View::get(&self.0[..], at)
+            }
+        }
+        #[derive(Debug)]
+        struct Error(String);
+        impl From<DirError> for Error {
+            fn from(error: DirError) -> Self {
+                Self(error.to_string())
+            }
+        }
+        let found = lookup(map.size(), self.sb.block_bits, name, |pos, len| {
+            self.read(&map, pos.get(), len as u64)
+                .map(Bytes)
+                .map_err(Error)
+        });
+        match found {
+            Ok(found) => Ok(found.map(|found| found.nid)),
+            Err(Error(error)) => Err(error),
+        }
+    }
+}
+
+/// A deterministic file content.
+fn content(seed: usize, len: usize) -> Vec<u8> {
+    let mut state = seed as u32 + 1;
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..len).map(next).collect()
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    fs::File::create(path).unwrap().write_all(bytes).unwrap();
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(std::process::id().to_string())
+}
+
+/// Removes what earlier runs have left.
+fn clean_up() {
+    for folder in fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap() {
+        let folder = folder.unwrap();
+        if !Path::new("/proc").join(folder.file_name()).exists() {
+            let _ = fs::remove_dir_all(folder.path());
+        }
+    }
+}
+
+/// A tree of everything that an uncompressed image without extended attributes can hold.
+fn tree() -> &'static Path {
+    static TREE: OnceLock<PathBuf> = OnceLock::new();
+    TREE.get_or_init(|| {
+        clean_up();
+        let tree = folder().join("tree");
+        fs::create_dir_all(&tree).unwrap();
+
+        // Sizes around those of blocks and of what fits behind an inode.
+        let sizes = tree.join("sizes");
+        fs::create_dir(&sizes).unwrap();
+        for block in [512, 1024, 2048, 4096] {
+            for size in [
+                block - 65,
+                block - 64,
+                block - 32,
+                block - 1,
+                block,
+                block + 1,
+            ] {
+                write(&sizes.join(size.to_string()), &content(size, size));
+                let size = size + 3 * 4096;
+                write(&sizes.join(size.to_string()), &content(size, size));
+            }
+        }
+        for size in [0, 1, 2, 100, 1_000_000] {
+            write(&sizes.join(size.to_string()), &content(size, size));
+        }
+
+        // Directories of many blocks and of few, with names of all lengths and bytes.
+        let many = tree.join("many");
+        fs::create_dir(&many).unwrap();
+        for index in 0..2000 {
+            write(&many.join(format!("entry number {index}")), b"");
+        }
+        let names = tree.join("names with \u{fc}ml\u{e4}uts");
+        fs::create_dir(&names).unwrap();
+        for len in 1..=255 {
+            write(&names.join("x".repeat(len)), &content(len, len));
+        }
+        for byte in (1..=255u8).filter(|byte| !b"/.x".contains(byte)) {
+            fs::create_dir(names.join(OsStr::from_bytes(&[byte]))).unwrap();
+        }
+        let mut deep = tree.clone();
+        for level in 0..30 {
+            deep = deep.join(format!("level {level}"));
+            fs::create_dir(&deep).unwrap();
+        }
+
+        // Links.
+        let links = tree.join("links");
+        fs::create_dir(&links).unwrap();
+        for len in (1..20).chain([100, 400, 447, 448, 480, 512, 1000, 2000, 3000, 4000, 4095]) {
+            let target: String = "target/".chars().cycle().take(len).collect();
+            symlink(target, links.join(format!("to {len}"))).unwrap();
+        }
+        for name in ["one", "two", "three"] {
+            fs::hard_link(sizes.join("1000000"), links.join(name)).unwrap();
+        }
+
+        // Nothing but attributes.
+        let special = tree.join("special");
+        fs::create_dir(&special).unwrap();
+        let mknod = |name: &str, what: &[&str]| {
+            let made = Command::new("mknod")
+                .arg(special.join(name))
+                .args(what)
+                .status();
+            assert!(made.unwrap().success());
+        };
+        mknod("fifo", &["p"]);
+        mknod("null", &["c", "1", "3"]);
+        mknod("large", &["b", "259", "1048575"]);
+        // A path that is short enough for a socket.
+        let here = std::env::current_dir().unwrap();
+        std::env::set_current_dir(&special).unwrap();
+        UnixListener::bind("socket").unwrap();
+        std::env::set_current_dir(here).unwrap();
+        for (mode, owner) in [
+            (0o000, 1),
+            (0o644, 65535),
+            (0o4755, 65536),
+            (0o1777, 4_000_000_000),
+        ] {
+            let path = special.join(format!("mode {mode:o}"));
+            write(&path, b"content");
+            chown(&path, Some(owner), Some(owner / 2)).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        tree
+    })
+}
+
+/// An image of the tree.
+fn image(name: &str, options: &[&str]) -> Vec<u8> {
+    let path = folder().join(name);
+    let tree = tree();
+    let made = Command::new("mkfs.erofs")
+        .args(["--quiet", "-x-1"])
+        .args(options)
+        .args([&path, tree])
+        .output()
+        .expect("mkfs.erofs is not here: tests/host/run goes where it is");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let image = fs::read(&path).unwrap();
+    fs::remove_file(path).unwrap();
+    image
+}
+
+/// Which sorts of layouts and inodes were met.
+#[derive(Default)]
+struct Met {
+    plain: usize,
+    inline: usize,
+    compact: usize,
+    extended: usize,
+    fast_links: usize,
+    slow_links: usize,
+    straddling: usize,
+}
+
+fn compare(reader: &Reader, met: &mut Met, path: &Path, nid: Nid, parent: Nid) {
+    let what = path.display();
+    let inode = reader
+        .inode(nid)
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    let meta = fs::symlink_metadata(path).unwrap();
+    let pos = reader.position(nid).unwrap();
+    let bits = reader.sb.block_bits;
+    assert_eq!(u32::from(inode.mode), meta.mode(), "{what}");
+    assert_eq!((inode.uid, inode.gid), (meta.uid(), meta.gid()), "{what}");
+    match inode.layout {
+        Layout::FlatPlain { .. } => met.plain += 1,
+        // Directories and links stay so whatever mkfs.erofs is told.
+        Layout::FlatInline { .. } if inode.kind == FileKind::Regular => met.inline += 1,
+        Layout::FlatInline { .. } => {}
+        other => panic!("{what}: {other:?}"),
+    }
+    if inode.inode_size == 64 {
+        assert_eq!(
+            (inode.mtime, i64::from(inode.mtime_nsec)),
+            (meta.mtime(), meta.mtime_nsec()),
+            "{what}"
+        );
+        met.extended += 1;
+        if bits.offset_in(pos) + 64 > bits.size() {
+            met.straddling += 1;
+        }
+    } else {
+        met.compact += 1;
+    }
+    if inode.kind != FileKind::Directory {
+        assert_eq!(u64::from(inode.nlink), meta.nlink(), "{what}");
+    }
+    // Linux's encoding of device numbers: 8 bits, then 12, then 12.
+    let rdev = |number: u32| {
+        let major = (number >> 8) & 0xfff;
+        let minor = (number & 0xff) | ((number >> 12) & !0xff);
+        ((u64::from(major)) << 8) | u64::from(minor & 0xff) | (u64::from(minor & !0xff) << 12)
+    };
+    let kind = meta.file_type();
+    match inode.kind {
+        FileKind::Directory => {
+            assert!(kind.is_dir(), "{what}");
+            compare_directory(reader, met, path, &inode, nid, parent);
+        }
+        FileKind::Regular => {
+            assert_eq!(inode.size, meta.len(), "{what}");
+            assert_eq!(
+                inode.sectors(bits),
+                meta.len().next_multiple_of(u64::from(bits.size())) / 512
+            );
+            let read = reader
+                .read(&reader.map(&inode, nid).unwrap(), 0, u64::MAX)
+                .unwrap();
+            assert!(read == fs::read(path).unwrap(), "{what}: another content");
+        }
+        FileKind::Symlink => {
+            if inode.fast_symlink(MetaPos::Image(pos), bits).is_some() {
+                met.fast_links += 1;
+            } else {
+                met.slow_links += 1;
+            }
+            let target = reader.target(&inode, nid).unwrap();
+            assert_eq!(
+                target,
+                fs::read_link(path).unwrap().as_os_str().as_bytes(),
+                "{what}"
+            );
+        }
+        FileKind::CharDevice(number) => {
+            assert!(kind.is_char_device(), "{what}");
+            assert_eq!(rdev(number), meta.rdev(), "{what}");
+        }
+        FileKind::BlockDevice(number) => {
+            assert!(kind.is_block_device(), "{what}");
+            assert_eq!(rdev(number), meta.rdev(), "{what}");
+        }
+        FileKind::Fifo => assert!(kind.is_fifo(), "{what}"),
+        FileKind::Socket => assert!(kind.is_socket(), "{what}"),
+    }
+}
+
+fn compare_directory(
+    reader: &Reader,
+    met: &mut Met,
+    path: &Path,
+    inode: &Inode,
+    nid: Nid,
+    parent: Nid,
+) {
+    let what = path.display();
+    let mut expected = BTreeMap::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        let kind = entry.file_type().unwrap();
+        let d_type = if kind.is_dir() {
+            4
+        } else if kind.is_symlink() {
+            10
+        } else if kind.is_fifo() {
+            1
+        } else if kind.is_char_device() {
+            2
+        } else if kind.is_block_device() {
+            6
+        } else if kind.is_socket() {
+            12
+        } else {
+            8
+        };
+        expected.insert(entry.file_name().as_bytes().to_vec(), d_type);
+    }
+    expected.insert(b".".to_vec(), 4);
+    expected.insert(b"..".to_vec(), 4);
+
+    let listed = reader.list(inode, nid).unwrap();
+    let types = listed
+        .iter()
+        .map(|(name, _, d_type)| (name.clone(), *d_type));
+    assert_eq!(
+        types.collect::<Vec<_>>(),
+        expected.into_iter().collect::<Vec<_>>(),
+        "{what}"
+    );
+    for (name, child, _) in &listed {
+        assert_eq!(reader.look_up(inode, nid, name), Ok(Some(*child)), "{what}");
+        for absent in [
+            [name, &b"\x01"[..]].concat(),
+            [&name[..name.len() - 1], b"~~"].concat(),
+        ] {
+            let expected = listed.iter().find(|(name, ..)| *name == absent);
+            assert_eq!(
+                reader.look_up(inode, nid, &absent),
+                Ok(expected.map(|(_, nid, _)| *nid)),
+                "{what}"
+            );
+        }
+        match &name[..] {
+            b"." => assert_eq!(*child, nid, "{what}"),
+            b".." => assert_eq!(*child, parent, "{what}"),
+            _ => compare(
+                reader,
+                met,
+                &path.join(OsStr::from_bytes(name)),
+                *child,
+                nid,
+            ),
+        }
+    }
+}
+
+#[test]
+fn images_are_what_went_in() {
+    for block in ["512", "1024", "2048", "4096"] {
+        for (index, options) in [
+            &[][..],
+            &["-Enoinline_data"],
+            &["-Eforce-inode-extended"],
+            &[
+                "-Eforce-inode-compact",
+                "-T1700000000",
+                "--force-uid=7",
+                "--force-gid=8",
+            ],
+            &[
+                "-Enosbcrc",
+                "-Lvolume",
+                "-U00112233-4455-6677-8899-aabbccddeeff",
+            ],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let size = format!("-b{block}");
+            let options = [&[&size[..]], options].concat();
+            let image = image(&format!("{block}.{index}"), &options);
+            let reader = Reader::new(image).unwrap();
+            assert_eq!(reader.sb.block_bits.size().to_string(), block);
+            let mut met = Met::default();
+            let root = reader.sb.root_nid;
+            // Other owners than in the tree: only what can be compared is.
+            if index == 3 {
+                let inode = reader.inode(root).unwrap();
+                assert_eq!((inode.uid, inode.gid, inode.inode_size), (7, 8, 32));
+                assert_eq!((inode.mtime, inode.mtime_nsec), (1_700_000_000, 0));
+                assert_eq!(walk(&reader), Ok(count(tree()) + 1));
+                continue;
+            }
+            compare(&reader, &mut met, tree(), root, root);
+            assert!(met.extended > 0);
+            match index {
+                1 => assert_eq!(met.inline, 0),
+                2 => assert_eq!(met.compact, 0),
+                _ => assert!(met.plain > 0 && met.inline > 0),
+            }
+            assert!(met.fast_links > 0);
+            if block == "512" {
+                assert!(met.slow_links > 0);
+            }
+            // mkfs.erofs 1.8 makes none for the smallest blocks.
+            assert_eq!(
+                reader.sb.compat.contains(CompatFeatures::SB_CHKSUM),
+                index != 4 && block != "512" && block != "1024"
+            );
+            if index == 4 {
+                assert_eq!(&reader.sb.volume_name[..7], b"volume\0");
+                assert_eq!(reader.sb.uuid[..4], [0x00, 0x11, 0x22, 0x33]);
+            }
+        }
+    }
+}
+
+/// The number of names in a tree.
+fn count(path: &Path) -> usize {
+    fs::read_dir(path)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            1 + if entry.file_type().unwrap().is_dir() {
+                count(&entry.path())
+            } else {
+                0
+            }
+        })
+        .sum()
+}
+
+/// Reads all that can be reached; the number of inodes by their names. Ends even if the image is
+/// damaged.
+fn walk(reader: &Reader) -> Result<usize> {
+    let mut todo = vec![(reader.sb.root_nid, 0)];
+    let mut count = 0;
+    let mut first_error = Ok(());
+    while let Some((nid, depth)) = todo.pop() {
+        count += 1;
+        if count > 10_000 || depth > 64 {
+            return Err("endless".into());
+        }
+        let result = (|| -> Result<()> {
+            let inode = reader.inode(nid)?;
+            match inode.kind {
+                FileKind::Directory => {
+                    for (name, child, _) in reader.list(&inode, nid)? {
+                        if name.len() == 5 {
+                            reader.look_up(&inode, nid, &name)?;
+                        }
+                        if name != b"." && name != b".." {
+                            todo.push((child, depth + 1));
+                        }
+                    }
+                }
+                FileKind::Regular => {
+                    reader.read(&reader.map(&inode, nid)?, 0, u64::MAX)?;
+                }
+                FileKind::Symlink => {
+                    reader.target(&inode, nid)?;
+                }
+                _ => {}
+            }
+            Ok(())
+        })();
+        first_error = first_error.and(result);
+    }
+    first_error.map(|()| count)
+}
+
+/// An image with damage where the metadata is: no panic, no endless loop.
+#[test]
+fn damaged_images() {
+    let image = image("damaged", &["-b1024", "-Enosbcrc"]);
+    let first = Reader::new(image.clone()).unwrap();
+    assert_eq!(walk(&first), Ok(count(tree()) + 1));
+    let mut errors = 0;
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    // Mostly in the first blocks, where the superblock, the root and its nearest are.
+    let at = prop_oneof![1024usize..1152, 1152usize..32768, 0..image.len()];
+    let damage = prop::collection::vec((at, any::<u8>()), 1..200);
+    let errors = &mut errors;
+    let cell = std::cell::RefCell::new(errors);
+    runner
+        .run(&damage, |damage| {
+            let mut image = image.clone();
+            for (at, byte) in damage {
+                // Some of the superblock has to be right, or nothing else is looked at.
+                if !(1024..1040).contains(&at) && !(1104..1120).contains(&at) {
+                    image[at] = byte;
+                }
+            }
+            if !Reader::new(image).is_ok_and(|reader| walk(&reader).is_ok()) {
+                **cell.borrow_mut() += 1;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let errors = **cell.borrow();
+    assert!(errors > 20, "the damage does nothing: {errors}");
+}
+
+/// An image that ends too early, anywhere: an error, or what is before that.
+#[test]
+fn truncated_images() {
+    let image = image("truncated", &["-b512"]);
+    for len in (0..4096).chain((4096..image.len()).step_by(77_777)) {
+        if let Ok(reader) = Reader::new(image[..len].to_vec()) {
+            let _ = walk(&reader);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of `src/ondisk`, a module for each of its modules, and for whole images.
+
+mod build;
+mod dirent;
+mod image;
+mod inode;
+mod map;
+mod superblock;
+mod units;
+mod view;
