@@ -1,0 +1,102 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0
+# What the cases share; in the guest it is /lib/case.sh. A case prints "ok -
+# NAME" or "not ok - NAME: WHY" for each thing that it checks, and ends with
+# `finish`.
+#
+# $B is the driver under test, $A the one that it is measured against: ours
+# and the C driver, or what twin.b= and twin.a= on the kernel's command line
+# say (scripts/guest --append 'twin.b=c' tests the tests).
+
+A=c B=ours
+for _word in $(cat /proc/cmdline); do
+	case $_word in
+	twin.a=*) A=${_word#*=} ;;
+	twin.b=*) B=${_word#*=} ;;
+	esac
+done
+
+_failed=0
+_log=/tmp/kernel.log # what the kernel says from here on
+dmesg -c >/dev/null
+: >$_log
+# Only what is fatal on the console: cases provoke errors by the hundred.
+dmesg -n 3
+
+ok() { echo "ok - $*"; }
+
+# not_ok NAME WHY [FILE]: with the first lines of FILE
+not_ok() {
+	_failed=$((_failed + 1))
+	echo "not ok - $1: $2"
+	[ -z "${3-}" ] || head -n 20 "$3" | cut -c 1-300 | sed 's/^/#   /'
+}
+
+# check NAME COMMAND...: ok if COMMAND succeeds; what it prints is why not
+check() {
+	_what=$1
+	shift
+	if "$@" >/tmp/why 2>&1; then
+		ok "$_what"
+	else
+		not_ok "$_what" "$(head -n 1 /tmp/why | cut -c 1-200)" /tmp/why
+	fi
+}
+
+# same NAME EXPECTED GOT
+same() {
+	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "'$3' instead of '$2'"; fi
+}
+
+# same_files NAME EXPECTED GOT
+same_files() {
+	if cmp -s "$2" "$3"; then
+		ok "$1"
+	else
+		diff "$2" "$3" >/tmp/difference
+		sed -i '1,2d' /tmp/difference # the names of the files
+		not_ok "$1" "$(grep -c '^[-+]' /tmp/difference) lines differ" /tmp/difference
+	fi
+}
+
+# said: what the kernel said since the last call, in /tmp/said
+said() {
+	dmesg -c >/tmp/said
+	cat /tmp/said >>$_log
+}
+
+# attach FILE: a read-only loop device $dev; detach: lets it go
+attach() { dev=$(losetup -f) && losetup -r "$dev" "$1"; }
+detach() { losetup -d "$dev"; }
+
+# use DRIVER: loads it, whatever is loaded now
+use() {
+	[ "$(cat /etc/driver)" != "$1" ] || return 0
+	[ ! -d /sys/module/erofs ] || unload_driver || return
+	load_driver "$1"
+}
+
+# finish: unmounts and unloads all that is left, looks at what the kernel said
+# and ends the case.
+finish() {
+	cd /
+	awk '$3 == "erofs" || $3 == "overlay" { print $2 }' /proc/mounts | sort -r >/tmp/mounts
+	while read -r _mount; do umount "$_mount" || umount -l "$_mount"; done </tmp/mounts
+	if [ -s /tmp/mounts ]; then not_ok "nothing is left mounted" "$(tr '\n' ' ' </tmp/mounts)"; fi
+	for _dev in /sys/block/loop*/loop; do
+		[ ! -d "$_dev" ] || losetup -d "/dev/$(basename "${_dev%/loop}")"
+	done
+	if [ -d /sys/module/erofs ]; then check "the module unloads" unload_driver; fi
+	# It would not, if a driver had kept an image's file open.
+	if grep -q ' /data ' /proc/mounts; then check "the images' filesystem unmounts" umount /data; fi
+	said
+	if grep -qE "$_alarming" $_log; then
+		grep -nE -A 12 "$_alarming" $_log >/tmp/alarms
+		not_ok "the kernel has nothing to complain of" "$(grep -cE "$_alarming" $_log) lines" /tmp/alarms
+	else
+		ok "the kernel has nothing to complain of"
+	fi
+	[ $_failed = 0 ]
+	exit
+}
+_alarming='WARNING|BUG|Oops|general protection|Call Trace|refcount|Objects remaining|leak|Busy inodes|lock held|deadlock|inconsistent lock|circular locking|recursive locking|suspicious RCU|stall|blocked for more than|KASAN|UBSAN|list_(add|del) corruption|sysfs: cannot create|kobject|panic'

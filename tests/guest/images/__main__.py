@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0
+"""images OBSERVE TO: makes the trees and the images of the guest cases in TO.
+
+Run by mkimages, inside the build root.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import broken
+import tree
+import valid
+
+
+def main(observe, to):
+    trees = os.path.join(to, "trees")
+    os.umask(0o022)
+    for name in ("trees", "valid", "broken"):
+        os.mkdir(os.path.join(to, name))
+    for name, fill in tree.TREES.items():
+        fill(os.path.join(trees, name))
+        with open(os.path.join(to, "valid", name + ".manifest"), "wb") as f:
+            subprocess.run([observe, "manifest", os.path.join(trees, name)], check=True, stdout=f)
+    valid.make(trees, os.path.join(to, "valid"))
+    valid.make_nest(trees, os.path.join(to, "valid"))
+    broken.make(trees, os.path.join(to, "broken"))
+    shutil.rmtree(trees)
+
+
+main(*sys.argv[1:])

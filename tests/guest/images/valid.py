@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The images that both drivers must mount, and LIST, which says how.
+
+A line of LIST has an image's name, its file, the manifest to compare with,
+mount options, and notes, '-' for none. The notes, joined by commas:
+  light     only what concerns names: a tree of thousands of paths
+  mtime     has one time for all inodes, another than the source tree
+  xattr     has no xattrs
+  file-c    file-backed, the C driver fails on it: compare only with the source
+  block-c   the same, block-backed
+  no-block  not for a block device
+"""
+
+import os
+import subprocess
+
+from disk import Image
+
+TIME = "1700000000"
+UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+
+
+class Maker:
+    def __init__(self, trees, to):
+        self.trees, self.to, self.lines = trees, to, []
+
+    def path(self, name):
+        return os.path.join(self.to, name + ".erofs")
+
+    def mkfs(self, name, tree, *options):
+        with open("/dev/null", "w", encoding="ascii") as null:
+            subprocess.run(["mkfs.erofs", "-d0", "--quiet", f"-U{UUID}", f"-T{TIME}", *options, self.path(name),
+                            os.path.join(self.trees, tree)], check=True, stdout=null)
+
+    def list(self, name, tree, options="-", notes=()):
+        self.lines.append(f"{name} {name}.erofs {tree}.manifest {options} {','.join(notes) or '-'}")
+
+    def make(self, name, tree, *options, notes=()):
+        self.mkfs(name, tree, *options)
+        # To a whole page, where the C driver needs it: partial() is about the others.
+        size = os.path.getsize(self.path(name))
+        os.truncate(self.path(name), -(-size // 4096) * 4096)
+        self.list(name, tree, notes=notes)
+
+    def finish(self):
+        with open(os.path.join(self.to, "LIST"), "w", encoding="ascii") as f:
+            f.write("\n".join(self.lines) + "\n")
+
+
+def matrix(m):
+    for bs in (512, 1024, 2048, 4096):
+        for inodes in ("compact", "extended"):
+            for data, option in (("inline", ""), ("plain", ",noinline_data")):
+                times = ["--mkfs-time"] if inodes == "extended" else []
+                m.make(f"b{bs}-{inodes}-{data}", "all-kinds", f"-b{bs}", f"-Eforce-inode-{inodes}{option}", *times,
+                       notes=["mtime"] if inodes == "compact" else [])
+        m.make(f"b{bs}-large", "large", f"-b{bs}", "--mkfs-time", notes=["light"])
+
+
+def features(m):
+    """Those that change the superblock or what is in it, and no more."""
+    kept = "--mkfs-time"
+    m.make("mixed-inodes", "small", kept)
+    m.make("no-checksum", "small", kept, "-Enosbcrc")
+    m.make("label", "small", kept, "-Lfifteen letters")
+    m.make("nil-uuid", "small", kept, "-U00000000-0000-0000-0000-000000000000")
+    m.make("no-xattrs", "all-kinds", kept, "-x-1", notes=["xattr"])
+    m.make("aligned", "small", kept, "--dsunit=16", "-Enoinline_data")
+    m.make("empty-root", "empty", kept)
+
+    # mkfs gives none to images of blocks this small.
+    for bs in (512, 1024):
+        name = f"checksum-b{bs}"
+        m.make(name, "small", kept, f"-b{bs}")
+        image = Image(m.path(name))
+        image.sb.feature_compat |= 1
+        image.seal()
+        image.save(m.path(name))
+
+
+def trim(path):
+    """Cuts the zeros off an image's end: how many bytes of its last block are left."""
+    with open(path, "rb+") as f:
+        length = len(f.read().rstrip(b"\0"))
+        f.truncate(length)
+    return length
+
+
+def partial(m):
+    """Images whose file ends within a block, or within a page, all data being there.
+
+    The C driver reads whole pages of metadata and whole blocks of data from a
+    file, and fails where the file ends within one. A block device ends at a
+    sector: a cut inside of one is for files only.
+    """
+    kept = "--mkfs-time"
+    for bs in (512, 4096):
+        for data, option in (("inline", []), ("plain", ["-Enoinline_data"])):
+            name = f"trimmed-b{bs}-{data}"
+            m.mkfs(name, "small", f"-b{bs}", kept, *option)
+            size = trim(m.path(name))
+            assert size % 512, f"{name} ends at a sector: choose other sizes of files"
+            m.list(name, "small", notes=["file-c", "no-block"])
+    for tree in ("empty", "small", "all-kinds"):
+        name = f"odd-b512-{tree}"
+        m.mkfs(name, tree, "-b512", kept)
+        assert os.path.getsize(m.path(name)) % 4096, f"{name} ends at a page: choose other sizes of files"
+        m.list(name, tree, notes=["file-c"])
+
+
+def offsets(m):
+    """Images within a larger file, with other bytes before and after them."""
+    for bs, offset in ((4096, 4096), (4096, 7 << 20), (512, 4608), (1024, 9216), (512, 3072), (1024, 3072), (512, 3584)):
+        name = f"offset-b{bs}-{offset}"
+        m.mkfs(name, "small", f"-b{bs}", "--mkfs-time")
+        with open(m.path(name), "rb+") as f:
+            image = f.read()
+            f.seek(0)
+            # The superblock of nothing, where a driver would look that forgot the offset.
+            f.write(b"\xa5" * offset + image + b"\x5a" * 8192)
+        # Of a block device, the C driver has the page of the image's start, and
+        # looks for the superblock there even if it is in the next.
+        beyond = offset % 4096 >= 3072
+        m.list(name, "small", options=f"fsoffset={offset}", notes=["block-c"] if beyond else [])
+
+
+def make_nest(trees, to):
+    """nest.erofs, not in LIST: an image with an image in it, inner.erofs."""
+    source = os.path.join(trees, "nest")
+    os.mkdir(source)
+    m = Maker(trees, to)
+    Maker(trees, source).mkfs("inner", "small", "--mkfs-time")
+    m.mkfs("nest", "nest")
+
+
+def make(trees, to):
+    m = Maker(trees, to)
+    matrix(m)
+    features(m)
+    partial(m)
+    offsets(m)
+    m.finish()
