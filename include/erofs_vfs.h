@@ -10,7 +10,9 @@
 
 struct backing_dev_info;
 struct bio;
+struct block_device;
 struct folio_iter;
+struct file_ra_state;
 struct inode;
 struct readahead_control;
 
@@ -19,10 +21,17 @@ struct folio *erofs_helper_readahead_folio(struct readahead_control *rac);
 size_t erofs_helper_folio_size(struct folio *folio);
 void *erofs_helper_folio_address(struct folio *folio);
 void erofs_helper_mapping_set_large_folios(struct address_space *mapping);
+struct folio *erofs_helper_read_metadata(struct address_space *mapping,
+					 struct file_ra_state *ra,
+					 struct file *file, pgoff_t index,
+					 bool ahead);
 
 /* linux/bio.h */
 void erofs_helper_bio_first_folio(struct folio_iter *fi, struct bio *bio);
 void erofs_helper_bio_next_folio(struct folio_iter *fi, struct bio *bio);
+
+/* linux/blkdev.h */
+unsigned int erofs_helper_bdev_logical_block_size(struct block_device *bdev);
 
 /* linux/fs.h */
 bool erofs_helper_inode_is_new(struct inode *inode);

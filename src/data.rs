@@ -18,7 +18,10 @@ use crate::{
         MetaPos,
         Placement, //
     },
-    super_block::Erofs,
+    super_block::{
+        image,
+        Erofs, //
+    },
     vfs::{
         folio::LockedFolio,
         inode::INode,
@@ -31,17 +34,25 @@ use crate::{
 use core::marker::PhantomData;
 use kernel::prelude::*;
 
-/// Contents that come from a backing of type `B`.
-pub(crate) struct Data<B>(PhantomData<B>);
+/// Contents that come from a kind of backing.
+pub(crate) struct Data<K>(PhantomData<K>);
 
-/// A backing that an [`Image`] may be on.
-pub(crate) trait On: Backing {
+/// A kind of backing, by which tables of operations differ.
+pub(crate) trait On: 'static {
+    /// The backing itself.
+    type Backing<'a>: Backing;
+
     /// The backing, if the image is on such a one.
-    fn of(image: &Image) -> Option<&Self>;
+    fn of(image: Image<'_>) -> Option<Self::Backing<'_>>;
 }
 
-impl On for Block {
-    fn of(image: &Image) -> Option<&Self> {
+/// Block devices.
+pub(crate) struct OnBlock;
+
+impl On for OnBlock {
+    type Backing<'a> = Block<'a>;
+
+    fn of(image: Image<'_>) -> Option<Block<'_>> {
         match image {
             Image::Block(block) => Some(block),
             Image::File(_) => None,
@@ -49,8 +60,13 @@ impl On for Block {
     }
 }
 
-impl On for ImageFile {
-    fn of(image: &Image) -> Option<&Self> {
+/// Regular files.
+pub(crate) struct InFile;
+
+impl On for InFile {
+    type Backing<'a> = &'a ImageFile;
+
+    fn of(image: Image<'_>) -> Option<&ImageFile> {
         match image {
             Image::File(file) => Some(file),
             Image::Block(_) => None,
@@ -58,18 +74,15 @@ impl On for ImageFile {
     }
 }
 
-/// `bytes` rounded up to a multiple of `unit`, a power of two.
-fn round_up(bytes: u64, unit: u64) -> u64 {
-    let mask = unit.wrapping_sub(1);
-    bytes.saturating_add(mask) & !mask
-}
-
-impl<B: On> Data<B> {
+impl<K: On> Data<K> {
     /// Starts to read a folio of `inode`.
-    fn read(reader: &mut Reader<'_, B>, inode: &INode<Erofs>, folio: LockedFolio<'_>) -> Result {
+    fn read(
+        reader: &mut Reader<K::Backing<'_>>,
+        inode: &INode<Erofs>,
+        folio: LockedFolio<'_>,
+    ) -> Result {
         let sb = inode.super_block();
         let size = inode.size();
-        let granule = reader.backing().granule();
         let mut pos = FilePos::new(folio.pos());
         let mut folio = folio.read();
 
@@ -87,8 +100,8 @@ impl<B: On> Data<B> {
                 }
                 Placement::Device { pos: from, .. } => {
                     // Not what is behind the end of the file: memory maps show it.
-                    let left = round_up(size.saturating_sub(pos.get()), granule);
-                    let taken = left.min(wanted as u64) as usize;
+                    let left = size.saturating_sub(pos.get()).min(wanted as u64);
+                    let taken = reader.backing().read_len(from, left).min(wanted as u64) as usize;
                     if let Some(part) = folio.part(taken) {
                         reader.read(from, part)?;
                     }
@@ -108,17 +121,17 @@ impl<B: On> Data<B> {
     }
 }
 
-impl<B: On> MappingOperations for Data<B> {
+impl<K: On> MappingOperations for Data<K> {
     type Fs = Erofs;
 
     fn read_folio(inode: &INode<Erofs>, folio: LockedFolio<'_>) -> Result {
-        let backing = B::of(&inode.super_block().data().image).ok_or(EIO)?;
+        let backing = K::of(image(inode.super_block())?).ok_or(EIO)?;
         Self::read(&mut Reader::new(backing, 1, false), inode, folio)
     }
 
     fn readahead(inode: &INode<Erofs>, window: &mut Readahead<'_>) {
         let sb = inode.super_block();
-        let Some(backing) = B::of(&sb.data().image) else {
+        let Some(backing) = image(sb).ok().and_then(K::of) else {
             return;
         };
         let mut reader = Reader::new(backing, window.pages(), true);

@@ -24,6 +24,7 @@ use crate::{
     },
     super_block::{
         errno,
+        image,
         Erofs, //
     },
     vfs::{
@@ -58,10 +59,12 @@ impl From<DirError> for Failure {
 }
 
 impl Failure {
-    /// The errno, after logging what the image is to blame for.
-    fn report(self, dir: &INode<Erofs>) -> Error {
+    /// The errno, after logging what the image is to blame for. `short` says that the image ends
+    /// within a block: what is missing could not be read.
+    fn report(self, dir: &INode<Erofs>, short: bool) -> Error {
         match self {
             Self::Read(e) => e,
+            Self::Corrupt(_) if short => EIO,
             Self::Corrupt(e) => {
                 fs_err!(dir.super_block(), "{e} @ nid {}", dir.data().nid());
                 errno(e.kind())
@@ -70,7 +73,7 @@ impl Failure {
     }
 }
 
-/// The `len` bytes of `dir` from `pos` on, which are in one block.
+/// The `len` bytes of `dir` from `pos` on, which are in one block; fewer if the image ends there.
 fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
     let sb = dir.super_block();
     let extent = dir.data().map(sb, pos)?.ok_or(EFSCORRUPTED)?;
@@ -84,10 +87,7 @@ fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
             return Err(EFSCORRUPTED);
         }
     };
-    let mut bytes = sb.data().image.bytes(pos)?;
-    if bytes.len() < len {
-        return Err(EIO);
-    }
+    let mut bytes = image(sb)?.bytes(pos)?;
     bytes.truncate(len);
     Ok(bytes)
 }
@@ -102,10 +102,13 @@ impl DirectoryOperations for Directory {
         }
         let sb = dir.super_block();
         let bits = sb.data().disk.block_bits;
+        let mut short = false;
         let found = ondisk::lookup(dir.size(), bits, name, |pos, len| {
-            block(dir, pos, len).map_err(Failure::Read)
+            let bytes = block(dir, pos, len).map_err(Failure::Read)?;
+            short |= bytes.len() < len;
+            Ok::<_, Failure>(bytes)
         })
-        .map_err(|e| e.report(dir))?;
+        .map_err(|e| e.report(dir, short))?;
 
         let inode = match found {
             Some(entry) => Some(iget(sb, entry.nid)?),
@@ -138,8 +141,9 @@ impl DirectoryOperations for Directory {
                     e.to_errno()
                 );
             })?;
-            let block =
-                DirBlock::new(bytes, len as usize).map_err(|e| Failure::from(e).report(dir))?;
+            let short = bytes.len() < len as usize;
+            let block = DirBlock::new(bytes, len as usize)
+                .map_err(|e| Failure::from(e).report(dir, short))?;
 
             let mut index = offset as usize;
             offset = 0;
@@ -147,7 +151,7 @@ impl DirectoryOperations for Directory {
                 let at = start.saturating_add(index.saturating_mul(DIRENT_SIZE) as u64);
                 let entry = block.entry(index).map_err(|e| {
                     emitter.set_pos(at);
-                    Failure::from(e).report(dir)
+                    Failure::from(e).report(dir, short)
                 })?;
                 let Some(entry) = entry else {
                     break;

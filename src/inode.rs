@@ -5,12 +5,12 @@
 #![forbid(unsafe_code)]
 
 use crate::{
-    backing::{
-        block::Block,
-        file::ImageFile,
-        Image, //
+    backing::Medium,
+    data::{
+        Data,
+        InFile,
+        OnBlock, //
     },
-    data::Data,
     dir::Directory,
     fs_err,
     ondisk::{
@@ -27,6 +27,7 @@ use crate::{
     },
     super_block::{
         errno,
+        image,
         Erofs, //
     },
     vfs::{
@@ -35,6 +36,7 @@ use crate::{
             Attributes,
             INode,
             Iget,
+            Special,
             SymlinkTarget, //
         },
         mapping::MappingTables,
@@ -47,8 +49,8 @@ use kernel::{
 };
 
 static DIRECTORY: DirectoryTables<Directory> = DirectoryTables::new();
-static DATA_ON_BLOCK: MappingTables<Data<Block>> = MappingTables::new();
-static DATA_IN_FILE: MappingTables<Data<ImageFile>> = MappingTables::new();
+static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::new();
+static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
 
 /// What is kept per inode.
 pub(crate) struct InodeInfo {
@@ -126,24 +128,26 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
 
     Ok(match disk.kind {
         FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),
-        FileKind::Regular => match info.image {
-            Image::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
-            Image::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
+        FileKind::Regular => match info.medium {
+            Medium::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
+            Medium::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
         },
         FileKind::Symlink => match disk.fast_symlink(MetaPos::Image(pos), info.disk.block_bits) {
             Some(MetaPos::Image(target)) => {
                 let target = read_target(sb, nid, target, disk.size)?;
                 new.fast_symlink(&attributes, target, data)
             }
-            _ => match info.image {
-                Image::Block(_) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
-                Image::File(_) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
+            _ => match info.medium {
+                Medium::Block(_) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
+                Medium::File(_) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
             },
         },
-        FileKind::CharDevice(device) | FileKind::BlockDevice(device) => {
-            new.special(&attributes, device, data)
+        FileKind::CharDevice(device) => new.special(&attributes, Special::CharDevice(device), data),
+        FileKind::BlockDevice(device) => {
+            new.special(&attributes, Special::BlockDevice(device), data)
         }
-        FileKind::Fifo | FileKind::Socket => new.special(&attributes, 0, data),
+        FileKind::Fifo => new.special(&attributes, Special::Fifo, data),
+        FileKind::Socket => new.special(&attributes, Special::Socket, data),
     })
 }
 
@@ -163,13 +167,13 @@ fn read(
         );
         e
     };
-    let bytes = info.image.bytes(pos).map_err(unreadable)?;
+    let bytes = image(sb)?.bytes(pos).map_err(unreadable)?;
     if bytes.len() >= EXTENDED_SIZE.into() {
         return Ok(Inode::parse(&bytes, &info.disk, nid));
     }
     // It may go on in the next page; or the image ends here.
     let mut copy = [0u8; EXTENDED_SIZE as usize];
-    let len = info.image.copy_to(pos, &mut copy).map_err(unreadable)?;
+    let len = image(sb)?.copy_to(pos, &mut copy).map_err(unreadable)?;
     Ok(Inode::parse(
         copy.get(..len).unwrap_or(&[]),
         &info.disk,
@@ -184,10 +188,15 @@ fn read_target(
     pos: ImagePos,
     size: u64,
 ) -> Result<SymlinkTarget> {
-    let bytes = sb.data().image.bytes(pos)?;
     let len = usize::try_from(size).map_err(|_| EFSCORRUPTED)?;
 
-    SymlinkTarget::new(len, |target| bytes.copy_to(0, target).ok_or(EIO)).map_err(|e| {
+    SymlinkTarget::new(len, |target| {
+        if target.is_empty() {
+            return Ok(());
+        }
+        image(sb)?.bytes(pos)?.copy_to(0, target).ok_or(EIO)
+    })
+    .map_err(|e| {
         if e != EINVAL {
             return e;
         }

@@ -6,8 +6,10 @@
 
 use crate::vfs::context::{
     Constant,
+    ConstantTable,
     Parameter,
-    ParameterSpec, //
+    ParameterSpec,
+    ParameterTable, //
 };
 use core::sync::atomic::{
     AtomicBool,
@@ -29,22 +31,20 @@ const FSOFFSET: u8 = 4;
 const SOURCE: u8 = 5;
 
 /// What there is, by name.
-pub(crate) static SPECS: [ParameterSpec; 7] = [
+pub(crate) static TABLE: ParameterTable<6> = ParameterTable::new([
     ParameterSpec::flag_no(c"user_xattr", USER_XATTR),
     ParameterSpec::flag_no(c"acl", ACL),
     ParameterSpec::one_of(c"cache_strategy", CACHE_STRATEGY, &CACHE_STRATEGIES),
     ParameterSpec::flag_no(c"directio", DIRECTIO),
     ParameterSpec::u64(c"fsoffset", FSOFFSET),
     ParameterSpec::file_or_string(c"source", SOURCE),
-    ParameterSpec::END,
-];
+]);
 
-static CACHE_STRATEGIES: [Constant; 4] = [
+static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
     Constant::new(c"disabled", 0),
     Constant::new(c"readahead", 1),
     Constant::new(c"readaround", 2),
-    Constant::END,
-];
+]);
 
 /// The options of one mount. A remount changes the flags while others read them; none of them
 /// says anything about another.

@@ -6,9 +6,10 @@
 
 use crate::{
     backing::{
-        block::Block,
+        block::Place,
         file::ImageFile,
-        Image, //
+        Image,
+        Medium, //
     },
     fs_info,
     inode::{
@@ -34,7 +35,7 @@ use crate::{
             MountContext,
             MountLog,
             Parameter,
-            ParameterSpec, //
+            Parameters, //
         },
         inode::{
             INode,
@@ -75,12 +76,19 @@ pub(crate) struct SuperInfo {
     /// The superblock on disk.
     pub(crate) disk: ondisk::Superblock,
     /// Where the image is.
-    pub(crate) image: Image,
+    pub(crate) medium: Medium,
+}
+
+/// The image of a mount.
+#[inline]
+pub(crate) fn image(sb: &SuperBlock<Erofs>) -> Result<Image<'_>> {
+    sb.data().medium.image(sb.block_device())
 }
 
 /// The errno for what the format's parsers refuse.
 pub(crate) fn errno(kind: ErrorKind) -> Error {
     match kind {
+        ErrorKind::Io => EIO,
         ErrorKind::Invalid => EINVAL,
         ErrorKind::Corrupted => EFSCORRUPTED,
         ErrorKind::BadChecksum => EBADMSG,
@@ -97,32 +105,37 @@ impl Erofs {
 
     /// Where the image is, by the options. Not inlined, for the sake of the stack.
     #[inline(never)]
-    fn open_image(sb: &mut NewSuperBlock<'_, Self>) -> Result<Image> {
+    fn open_image(sb: &mut NewSuperBlock<'_, Self>) -> Result<Medium> {
         let offset = sb.options().fsoffset;
         let Some(file) = sb.options().source.take() else {
-            let device = sb.block_device().ok_or(ENOTBLK)?;
             if sb.set_block_size(PAGE_BITS).is_err() {
                 sb.error(format_args!("failed to set initial blksize"));
                 return Err(EINVAL);
             }
-            return Ok(Image::Block(Block::new(device, offset)));
+            let device = sb.block_device().ok_or(ENOTBLK)?;
+            return Ok(Medium::Block(Place::new(device, offset)));
         };
 
-        sb.set_id_to_device();
-        let file = BackingFile::new(file).map_err(|_| ENOTBLK)?;
+        let file = BackingFile::new(file).ok_or(ENOTBLK)?;
         if !Self::check_stacking(&file) {
             sb.error(format_args!(
                 "file-backed mounts cannot be applied to stacked fses; use a loop device"
             ));
             return Err(ENOTBLK);
         }
-        sb.use_shared_bdi();
-        Ok(Image::File(ImageFile::new(file, offset)))
+        if !file.is_readable() {
+            sb.error(format_args!("the source is not open for reading"));
+            return Err(EIO);
+        }
+        Ok(Medium::File(ImageFile::new(file, offset)))
     }
 
     /// Reads the superblock on disk. Not inlined, for the sake of the stack.
     #[inline(never)]
-    fn read_superblock(sb: &NewSuperBlock<'_, Self>, image: &Image) -> Result<ondisk::Superblock> {
+    fn read_superblock(
+        sb: &NewSuperBlock<'_, Self>,
+        medium: &Medium,
+    ) -> Result<KBox<ondisk::Superblock>> {
         let unreadable = |e: Error| {
             sb.error(format_args!(
                 "cannot read erofs superblock: {}",
@@ -134,9 +147,10 @@ impl Erofs {
             sb.error(format_args!("{e}"));
             errno(e.kind())
         };
+        let image = medium.image(sb.block_device())?;
         let bytes = image.bytes(ImagePos::ZERO).map_err(unreadable)?;
         if bytes.len() >= vfs::PAGE_SIZE {
-            return ondisk::Superblock::parse(&bytes, PAGE_BITS, vfs::crc32c).map_err(refused);
+            return parse(&bytes)?.map_err(refused);
         }
 
         // The image does not begin with a page, or is shorter than one.
@@ -144,8 +158,8 @@ impl Erofs {
         let len = image
             .copy_to(ImagePos::ZERO, page.as_mut_slice())
             .map_err(unreadable)?;
-        let copy = page.get(..len).unwrap_or(&[]);
-        ondisk::Superblock::parse(copy, PAGE_BITS, vfs::crc32c).map_err(refused)
+        let copy = page.as_slice().get(..len).unwrap_or(&[]);
+        parse(copy)?.map_err(refused)
     }
 
     /// Goes over to the block size of the image.
@@ -188,6 +202,19 @@ impl Erofs {
     }
 }
 
+/// Reads the superblock out of the first bytes of an image. Not inlined, for the sake of the stack.
+#[inline(never)]
+fn parse(
+    view: &(impl ondisk::View + ?Sized),
+) -> Result<core::result::Result<KBox<ondisk::Superblock>, ondisk::SuperblockError>> {
+    Ok(
+        match ondisk::Superblock::parse(view, PAGE_BITS, vfs::crc32c) {
+            Ok(disk) => Ok(KBox::new(disk, GFP_KERNEL)?),
+            Err(e) => Err(e),
+        },
+    )
+}
+
 /// Logarithm of the page size.
 const PAGE_BITS: u8 = vfs::PAGE_SHIFT as u8;
 
@@ -212,8 +239,8 @@ impl FileSystem for Erofs {
         &INODE_TABLES
     }
 
-    fn parameters() -> &'static [ParameterSpec] {
-        &options::SPECS
+    fn parameters() -> Parameters {
+        options::TABLE.all()
     }
 
     fn default_options() -> Result<Options> {
@@ -231,11 +258,11 @@ impl FileSystem for Erofs {
                 return Err(EINVAL);
             }
             return match BackingFile::new(file) {
-                Ok(file) => {
+                Some(file) => {
                     context.options()?.source = Some(file.into_file());
                     context.get_tree_nodev()
                 }
-                Err(_) => {
+                None => {
                     context.error(format_args!(
                         "source is unsupported: neither a regular file with a page cache nor a \
                          path to a block device"
@@ -250,25 +277,28 @@ impl FileSystem for Erofs {
             return result;
         }
         // Clients take this very error as "use a loop device instead".
-        let file = BackingFile::new(context.open_source()?).map_err(|_| ENOTBLK)?;
+        let file = BackingFile::new(context.open_source()?).ok_or(ENOTBLK)?;
         context.options()?.source = Some(file.into_file());
         context.get_tree_nodev()
     }
 
     fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<SuperInfo> {
-        let image = Self::open_image(sb)?;
-        let disk = Self::read_superblock(sb, &image)?;
+        let medium = Self::open_image(sb)?;
+        let disk = Self::read_superblock(sb, &medium)?;
         Self::use_blocks(sb, disk.block_bits)?;
         Self::check_supported(sb, &disk)?;
 
-        if let Image::File(file) = &image {
+        if let Medium::File(file) = &medium {
             let block_size = disk.block_bits.size();
             file.set_direct(sb.options().directio().then_some(block_size));
         }
         let acl = sb.options().acl();
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
-        Ok(SuperInfo { disk, image })
+        Ok(SuperInfo {
+            disk: KBox::into_inner(disk),
+            medium,
+        })
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
@@ -297,7 +327,7 @@ impl FileSystem for Erofs {
         // An option that is not given is back at its default.
         sb.options().take_over(options);
         flags.set_posix_acl(options.acl());
-        if let Image::File(file) = &info.image {
+        if let Medium::File(file) = &info.medium {
             file.set_direct(options.directio().then_some(info.disk.block_bits.size()));
         }
         Ok(())
@@ -318,7 +348,7 @@ impl FileSystem for Erofs {
     }
 
     fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile) {
-        let file_backed = matches!(sb.data().image, Image::File(_));
+        let file_backed = matches!(sb.data().medium, Medium::File(_));
         sb.options().show(seq, file_backed);
     }
 

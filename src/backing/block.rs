@@ -12,54 +12,77 @@ use crate::{
         },
         metadata::{
             self,
-            PageBytes, //
+            PageBytes,
+            ReadaheadState, //
         }, //
     }, //
 };
 use kernel::prelude::*;
 
-/// A sector, the unit in which a block device is read.
-const SECTOR: u64 = 512;
-
-/// A block device with an image.
-pub(crate) struct Block {
-    device: BlockDevice,
-    /// Where on it the image begins (`fsoffset`).
+/// Where an image is on its device, and what is known of reading it.
+pub(crate) struct Place {
+    /// Where the image begins (`fsoffset`).
     offset: u64,
+    /// The unit in which the device is read, in bytes: a power of two.
+    unit: u32,
+    ra: ReadaheadState,
 }
 
-impl Block {
-    /// The image that begins `offset` bytes into `device`.
-    pub(crate) fn new(device: BlockDevice, offset: u64) -> Self {
-        Self { device, offset }
+impl Place {
+    /// `offset` bytes into `device`.
+    pub(crate) fn new(device: &BlockDevice, offset: u64) -> Self {
+        Self {
+            offset,
+            unit: device.logical_block_size(),
+            ra: ReadaheadState::of_block_device(device),
+        }
     }
 }
 
-impl Backing for Block {
+/// A block device with an image.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    device: &'a BlockDevice,
+    place: &'a Place,
+}
+
+impl<'a> Block<'a> {
+    /// The image at `place` on `device`.
+    #[inline]
+    pub(crate) fn new(device: &'a BlockDevice, place: &'a Place) -> Self {
+        Self { device, place }
+    }
+}
+
+impl Backing for Block<'_> {
     type Kind = BlockDevice;
     type Waiting = ();
 
-    fn bytes(&self, pos: ImagePos) -> Result<PageBytes> {
-        metadata::of_block_device(&self.device, self.position(pos).ok_or(EIO)?)
-    }
-
-    fn granule(&self) -> u64 {
-        SECTOR
-    }
-
-    fn batch(&self, pos: ImagePos, parts: usize, ahead: bool) -> Result<ReadBio<BlockDevice>> {
+    #[inline]
+    fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
         let pos = self.position(pos).ok_or(EIO)?;
-        Ok(ReadBio::of_device(&self.device, pos, parts, ahead))
+        metadata::of_block_device(self.device, &self.place.ra, pos)
+    }
+
+    fn read_len(self, _pos: ImagePos, len: u64) -> u64 {
+        // The block size is a multiple of the unit, as it could be set.
+        let mask = u64::from(self.place.unit).wrapping_sub(1);
+        len.saturating_add(mask) & !mask
+    }
+
+    fn batch(self, pos: ImagePos, parts: usize, ahead: bool) -> Result<ReadBio<BlockDevice>> {
+        let pos = self.position(pos).ok_or(EIO)?;
+        Ok(ReadBio::of_device(self.device, pos, parts, ahead))
     }
 
     #[inline]
-    fn position(&self, pos: ImagePos) -> Option<u64> {
-        pos.get().checked_add(self.offset)
+    fn position(self, pos: ImagePos) -> Option<u64> {
+        pos.get().checked_add(self.place.offset)
     }
 
-    fn start(&self, _waiting: &mut (), batch: ReadBio<BlockDevice>) {
+    fn start(self, _waiting: &mut (), batch: ReadBio<BlockDevice>) {
         batch.submit();
     }
 
-    fn flush(&self, _waiting: &mut ()) {}
+    fn flush(self, _waiting: &mut ()) {}
 }

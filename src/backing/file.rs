@@ -15,7 +15,8 @@ use crate::{
         bio::ReadBio,
         metadata::{
             self,
-            PageBytes, //
+            PageBytes,
+            ReadaheadState, //
         }, //
     }, //
 };
@@ -36,15 +37,17 @@ pub(crate) struct ImageFile {
     /// The block size of the image if its data is read around the file's page cache (`directio`),
     /// else zero. A remount changes it.
     direct: AtomicU32,
+    ra: ReadaheadState,
 }
 
 impl ImageFile {
     /// The image that begins `offset` bytes into `file`.
     pub(crate) fn new(file: BackingFile, offset: u64) -> Self {
         Self {
-            file,
             offset,
             direct: AtomicU32::new(0),
+            ra: ReadaheadState::of_file(&file),
+            file,
         }
     }
 
@@ -55,8 +58,8 @@ impl ImageFile {
             .store(block_size.unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Whether `batch` can be read around the page cache. A batch that was begun before a remount
-    /// may not be of whole blocks.
+    /// Whether `batch` can be read around the page cache: whole blocks, as a batch that was begun
+    /// before a remount may not have, nor one at the end of a file that ends within a block.
     fn is_direct(&self, batch: &ReadBio<BackingFile>) -> bool {
         let unit = u64::from(self.direct.load(Ordering::Relaxed));
         let mask = unit.wrapping_sub(1);
@@ -64,28 +67,35 @@ impl ImageFile {
     }
 }
 
-impl Backing for ImageFile {
+impl Backing for &ImageFile {
     type Kind = BackingFile;
     type Waiting = [Option<ReadBio<BackingFile>>; WAITING];
 
-    fn bytes(&self, pos: ImagePos) -> Result<PageBytes> {
-        metadata::of_file(&self.file, self.position(pos).ok_or(EIO)?)
+    #[inline]
+    fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
+        metadata::of_file(&self.file, &self.ra, self.position(pos).ok_or(EIO)?)
     }
 
-    fn granule(&self) -> u64 {
-        u64::from(self.direct.load(Ordering::Relaxed).max(1))
+    fn read_len(self, pos: ImagePos, len: u64) -> u64 {
+        let unit = u64::from(self.direct.load(Ordering::Relaxed).max(1));
+        let mask = unit.wrapping_sub(1);
+        let whole = len.saturating_add(mask) & !mask;
+        match self.position(pos).and_then(|pos| pos.checked_add(whole)) {
+            Some(end) if end <= self.file.size() => whole,
+            _ => len,
+        }
     }
 
-    fn batch(&self, pos: ImagePos, parts: usize, _ahead: bool) -> Result<ReadBio<BackingFile>> {
+    fn batch(self, pos: ImagePos, parts: usize, _ahead: bool) -> Result<ReadBio<BackingFile>> {
         Ok(ReadBio::of_file(self.position(pos).ok_or(EIO)?, parts))
     }
 
     #[inline]
-    fn position(&self, pos: ImagePos) -> Option<u64> {
+    fn position(self, pos: ImagePos) -> Option<u64> {
         pos.get().checked_add(self.offset)
     }
 
-    fn start(&self, waiting: &mut Self::Waiting, batch: ReadBio<BackingFile>) {
+    fn start(self, waiting: &mut Self::Waiting, batch: ReadBio<BackingFile>) {
         if self.is_direct(&batch) {
             return self.file.read_directly(batch);
         }
@@ -99,7 +109,7 @@ impl Backing for ImageFile {
         }
     }
 
-    fn flush(&self, waiting: &mut Self::Waiting) {
+    fn flush(self, waiting: &mut Self::Waiting) {
         // A single place is read at once by whoever reads it. They are filled in order.
         if let [Some(_), Some(_), ..] = waiting {
             for batch in waiting.iter().flatten() {

@@ -20,60 +20,86 @@ use crate::{
         View, //
     },
     vfs::{
-        bio::ReadBio,
+        bio::{
+            BlockDevice,
+            ReadBio, //
+        },
         metadata::PageBytes, //
     }, //
 };
 use kernel::prelude::*;
 use zerocopy::FromBytes;
 
-/// A device that holds an image.
-pub(crate) trait Backing: Sized + 'static {
+/// A device that holds an image: something small that refers to it.
+pub(crate) trait Backing: Copy {
     /// What tells the batches of this backing from others.
     type Kind;
 
     /// Batches that are built but not started.
     type Waiting: Default;
 
-    /// Bytes in place: those at `pos` and what follows them closely.
+    /// Bytes in place: those at `pos` and what follows them closely, to the end of the page at
+    /// least unless the image ends before.
     ///
     /// # Errors
     ///
     /// `EIO` where the backing cannot be read or has no such bytes.
-    fn bytes(&self, pos: ImagePos) -> Result<PageBytes>;
+    fn bytes(self, pos: ImagePos) -> Result<PageBytes>;
 
-    /// The unit of reads: their positions are multiples of it, and their lengths must be. A power
-    /// of two, at most the block size.
-    fn granule(&self) -> u64;
+    /// How many bytes to read from `pos` on in order to get `len` of them: as many, or more where
+    /// the backing can only be read in units of its own. Not beyond the end of the block.
+    fn read_len(self, pos: ImagePos, len: u64) -> u64;
 
     /// An empty batch at `pos`, for about `parts` parts. `ahead` says that nobody waits for it.
+    /// The one before it has been started.
     ///
     /// # Errors
     ///
     /// `EIO` if no backing is that large.
-    fn batch(&self, pos: ImagePos, parts: usize, ahead: bool) -> Result<ReadBio<Self::Kind>>;
+    fn batch(self, pos: ImagePos, parts: usize, ahead: bool) -> Result<ReadBio<Self::Kind>>;
 
     /// Where a batch must go on to take a part at `pos`.
-    fn position(&self, pos: ImagePos) -> Option<u64>;
+    fn position(self, pos: ImagePos) -> Option<u64>;
 
     /// Starts `batch`, now or when [`flush`](Self::flush) is called.
-    fn start(&self, waiting: &mut Self::Waiting, batch: ReadBio<Self::Kind>);
+    fn start(self, waiting: &mut Self::Waiting, batch: ReadBio<Self::Kind>);
 
     /// Starts whatever waits.
-    fn flush(&self, waiting: &mut Self::Waiting);
+    fn flush(self, waiting: &mut Self::Waiting);
 }
 
-/// The backing of a mount.
-pub(crate) enum Image {
-    /// A block device.
-    Block(block::Block),
+/// What a mount keeps of its backing.
+pub(crate) enum Medium {
+    /// For a block device, which the superblock has.
+    Block(block::Place),
     /// A regular file.
     File(file::ImageFile),
 }
 
-impl Image {
+impl Medium {
+    /// The image, on the superblock's block device if it has one.
+    #[inline]
+    pub(crate) fn image<'a>(&'a self, device: Option<&'a BlockDevice>) -> Result<Image<'a>> {
+        Ok(match self {
+            Self::Block(place) => Image::Block(block::Block::new(device.ok_or(EIO)?, place)),
+            Self::File(file) => Image::File(file),
+        })
+    }
+}
+
+/// The backing of a mount, for use.
+#[derive(Clone, Copy)]
+pub(crate) enum Image<'a> {
+    /// A block device.
+    Block(block::Block<'a>),
+    /// A regular file.
+    File(&'a file::ImageFile),
+}
+
+impl Image<'_> {
     /// See [`Backing::bytes`].
-    pub(crate) fn bytes(&self, pos: ImagePos) -> Result<PageBytes> {
+    #[inline]
+    pub(crate) fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
         match self {
             Self::Block(block) => block.bytes(pos),
             Self::File(file) => file.bytes(pos),
@@ -82,7 +108,7 @@ impl Image {
 
     /// Copies bytes from `pos` on, from as many pages as it takes. Returns how many there are
     /// until the image ends.
-    pub(crate) fn copy_to(&self, pos: ImagePos, out: &mut [u8]) -> Result<usize> {
+    pub(crate) fn copy_to(self, pos: ImagePos, out: &mut [u8]) -> Result<usize> {
         let mut done = 0usize;
         while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
             let pos = pos.checked_add(done as u64).ok_or(EIO)?;

@@ -13,8 +13,8 @@ use crate::{
 use kernel::prelude::*;
 
 /// Gathers the reads of one request. All of them have been started when it is dropped.
-pub(crate) struct Reader<'a, B: Backing> {
-    backing: &'a B,
+pub(crate) struct Reader<B: Backing> {
+    backing: B,
     batch: Option<ReadBio<B::Kind>>,
     waiting: B::Waiting,
     /// How many parts may come.
@@ -22,9 +22,9 @@ pub(crate) struct Reader<'a, B: Backing> {
     ahead: bool,
 }
 
-impl<'a, B: Backing> Reader<'a, B> {
+impl<B: Backing> Reader<B> {
     /// A request of about `parts` parts. `ahead` says that nobody waits for it.
-    pub(crate) fn new(backing: &'a B, parts: usize, ahead: bool) -> Self {
+    pub(crate) fn new(backing: B, parts: usize, ahead: bool) -> Self {
         Self {
             backing,
             batch: None,
@@ -35,7 +35,7 @@ impl<'a, B: Backing> Reader<'a, B> {
     }
 
     /// The backing.
-    pub(crate) fn backing(&self) -> &'a B {
+    pub(crate) fn backing(&self) -> B {
         self.backing
     }
 
@@ -70,7 +70,7 @@ impl<'a, B: Backing> Reader<'a, B> {
     }
 }
 
-impl<B: Backing> Drop for Reader<'_, B> {
+impl<B: Backing> Drop for Reader<B> {
     fn drop(&mut self) {
         self.start();
         self.backing.flush(&mut self.waiting);

@@ -491,8 +491,8 @@ impl InodeError {
             Self::Format { .. } | Self::DataLayout { .. } | Self::ChunkFormat { .. } => {
                 ErrorKind::Unsupported
             }
-            Self::Truncated { .. }
-            | Self::NegativeSize { .. }
+            Self::Truncated { .. } => ErrorKind::Io,
+            Self::NegativeSize { .. }
             | Self::Mode { .. }
             | Self::CompressedInPlain { .. }
             | Self::Target { .. } => ErrorKind::Corrupted,

@@ -69,6 +69,8 @@ pub use self::view::View;
 /// What sort of refusal an error of this floor is. Each stands for one error number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
+    /// The bytes are not there: what holds the image ends before (`EIO`).
+    Io,
     /// These bytes are no file system that this driver takes (`EINVAL`).
     Invalid,
     /// The image contradicts itself or the format (`EFSCORRUPTED`).

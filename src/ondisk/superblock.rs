@@ -390,8 +390,8 @@ impl SuperblockError {
     /// What sort of refusal this is.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::TooShort { .. }
-            | Self::Magic
+            Self::TooShort { .. } => ErrorKind::Io,
+            Self::Magic
             | Self::BlockBits { .. }
             | Self::DirBlockBits(_)
             | Self::Incompat(_)

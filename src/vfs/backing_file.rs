@@ -21,7 +21,13 @@ use super::{
         SuperTables, //
     }, //
 };
-use core::mem::MaybeUninit;
+use core::{
+    mem::MaybeUninit,
+    sync::atomic::{
+        AtomicU32,
+        Ordering, //
+    }, //
+};
 use kernel::{
     bindings,
     ffi::c_int,
@@ -40,8 +46,8 @@ pub(crate) struct BackingFile {
 }
 
 impl BackingFile {
-    /// Uses `file`, if it can hold an image; else gives it back.
-    pub(crate) fn new(file: ARef<File>) -> core::result::Result<Self, ARef<File>> {
+    /// Uses `file`, if it is one that can hold an image, else `None`.
+    pub(crate) fn new(file: ARef<File>) -> Option<Self> {
         // SAFETY: The inode and the mapping of an open file are alive; what is read is constant.
         let fit = unsafe {
             let raw = file.as_ptr();
@@ -50,11 +56,14 @@ impl BackingFile {
             mode & bindings::S_IFMT == bindings::S_IFREG && (*operations).read_folio.is_some()
         };
         // INVARIANT: Checked above.
-        if fit {
-            Ok(Self { file })
-        } else {
-            Err(file)
-        }
+        fit.then_some(Self { file })
+    }
+
+    /// Whether the file is open for reading: the descriptor that a person gives may not be.
+    pub(crate) fn is_readable(&self) -> bool {
+        let needed = extra::CONST_FMODE_READABLE;
+        // SAFETY: Constant for an open file.
+        unsafe { (*self.file.as_ptr()).f_mode & needed == needed }
     }
 
     /// The file itself.
@@ -106,6 +115,14 @@ impl BackingFile {
         unsafe { (*self.file.as_ptr()).f_mode & extra::CONST_FMODE_CAN_ODIRECT != 0 }
     }
 
+    /// Whether somebody provides the file's contents when they are read (fanotify's pre-content
+    /// events): such a file must not be read without asking.
+    #[inline]
+    pub(super) fn has_pre_content(&self) -> bool {
+        // SAFETY: Constant for an open file.
+        unsafe { extra::erofs_helper_file_has_pre_content(self.file.as_ptr()) }
+    }
+
     /// Asks whether `len` bytes from `pos` on may be read. To be called as the opener.
     #[inline]
     pub(super) fn verify_read(&self, pos: u64, len: usize) -> Result {
@@ -123,24 +140,18 @@ impl BackingFile {
     }
 
     /// Lets the file's filesystem start to read `len` bytes from `pos` on into its page cache, so
-    /// that several such ranges come in at the same time. Not for files whose contents somebody
-    /// fetches on access: they must be asked first.
+    /// that several such ranges come in at the same time.
     pub(crate) fn read_ahead(&self, pos: u64, len: usize) {
         let (Ok(pos), Ok(len)) = (i64::try_from(pos), i64::try_from(len)) else {
             return;
         };
+        if self.has_pre_content() {
+            return;
+        }
         with_opener(&self.file, || {
+            let advice = extra::CONST_POSIX_FADV_WILLNEED;
             // SAFETY: The file is open.
-            unsafe {
-                if !extra::erofs_helper_file_has_pre_content(self.file.as_ptr()) {
-                    bindings::vfs_fadvise(
-                        self.file.as_ptr(),
-                        pos,
-                        len,
-                        extra::CONST_POSIX_FADV_WILLNEED,
-                    );
-                }
-            }
+            unsafe { bindings::vfs_fadvise(self.file.as_ptr(), pos, len, advice) };
         });
     }
 
@@ -178,26 +189,27 @@ impl BackingFile {
 
     /// Reads `bio` around the file's page cache, and ends it, now or later.
     pub(crate) fn read_directly(&self, bio: ReadBio<Self>) {
-        let Ok(direct) = KBox::<Direct>::new_uninit(GFP_KERNEL) else {
-            return self.read(bio);
-        };
         let mut request = Request::new(self, bio.pos(), extra::CONST_IOCB_DIRECT);
         request.ki_complete = Some(Direct::complete);
         let (vectors, count, len) = bio.vectors();
-
+        let Ok(direct) = KBox::<Direct>::new_uninit(GFP_KERNEL) else {
+            return self.read(bio);
+        };
         let direct = KBox::into_raw(KBox::write(
             direct,
             Direct {
                 request,
-                _file: self.file.clone(),
-                bio,
+                users: AtomicU32::new(2),
+                file: self.file.clone(),
+                bio: Some(bio),
                 len,
             },
         ));
         let mut iter = MaybeUninit::<bindings::iov_iter>::uninit();
 
-        // SAFETY: The vectors and the kiocb stay in place until `complete` frees them, which the
-        // file's filesystem calls if and only if the read is queued.
+        // SAFETY: The request and the file stay in place until both its users are done with it:
+        // this function, and the completion, which the file's filesystem calls if and only if it
+        // has queued the read. The vectors are the bio's, which only the completion ends.
         unsafe {
             bindings::iov_iter_bvec(iter.as_mut_ptr(), bindings::ITER_DEST, vectors, count, len);
             let request = &raw mut (*direct).request;
@@ -207,6 +219,7 @@ impl BackingFile {
             if read != QUEUED {
                 Direct::complete(request, read);
             }
+            Direct::put(direct);
         }
     }
 }
@@ -232,26 +245,47 @@ impl Request {
     }
 }
 
-/// A read around the page cache, in flight.
+/// A read around the page cache, in flight. The file's filesystem may look at the request after
+/// it has been completed, until the call that started it returns: so there are two users.
 #[repr(C)]
 struct Direct {
     // First, so that a pointer to it is a pointer to the whole.
     request: bindings::kiocb,
+    users: AtomicU32,
     // The mount may be gone as soon as the bio has ended.
-    _file: ARef<File>,
-    bio: ReadBio<BackingFile>,
+    file: ARef<File>,
+    bio: Option<ReadBio<BackingFile>>,
     len: usize,
 }
 
 impl Direct {
+    /// Ends the bio, and the completion's use of the request.
+    ///
     /// # Safety
     ///
-    /// Called once, for the request of a `KBox<Direct>` that was given up to it; in any context.
+    /// Called once, for the request of a `KBox<Direct>` that was given up; in any context.
     unsafe extern "C" fn complete(request: *mut bindings::kiocb, read: kernel::ffi::c_long) {
-        // SAFETY: By contract.
-        let direct = unsafe { KBox::from_raw(request.cast::<Direct>()) };
-        let Direct { bio, len, .. } = KBox::into_inner(direct);
+        let direct = request.cast::<Self>();
 
-        bio.complete(usize::try_from(read) != Ok(len));
+        // SAFETY: By contract; nobody else touches the bio.
+        unsafe {
+            let len = (*direct).len;
+            if let Some(bio) = (&raw mut (*direct).bio).replace(None) {
+                bio.complete(usize::try_from(read) != Ok(len));
+            }
+            Self::put(direct);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called once by each of the two users, which then does not use `direct` any more.
+    unsafe fn put(direct: *mut Self) {
+        // SAFETY: By contract, `direct` is alive until the last one is here.
+        unsafe {
+            if (*direct).users.fetch_sub(1, Ordering::AcqRel) == 1 {
+                drop(KBox::from_raw(direct));
+            }
+        }
     }
 }

@@ -21,17 +21,24 @@ use core::{
     },
     ptr::NonNull, //
 };
-use kernel::bindings;
+use kernel::{
+    bindings,
+    types::Opaque, //
+};
 
 /// Logarithm of the unit in which the block layer counts.
 const SECTOR_SHIFT: u32 = 9;
 
-/// A block device that a superblock has claimed.
+/// How many parts a read of a file has at most: as many as an allocation of a kilobyte has room for.
+const FILE_PARTS: usize = 56;
+
+/// The block device of a superblock, which lends it.
 ///
 /// # Invariants
 ///
-/// The device is open until the superblock to whose data this value belongs is freed.
-pub(crate) struct BlockDevice(NonNull<bindings::block_device>);
+/// The device is open.
+#[repr(transparent)]
+pub(crate) struct BlockDevice(Opaque<bindings::block_device>);
 
 // SAFETY: A block device is used from any task.
 unsafe impl Send for BlockDevice {}
@@ -43,18 +50,29 @@ impl BlockDevice {
     ///
     /// # Safety
     ///
-    /// `raw` must be null or the device of a superblock that is being set up, and the result must
-    /// not be used after the superblock was shut down.
-    pub(super) unsafe fn from_raw(raw: *mut bindings::block_device) -> Option<Self> {
-        // INVARIANT: By contract.
-        NonNull::new(raw).map(Self)
+    /// `raw` must be null or a device that is open for `'a`.
+    pub(super) unsafe fn from_raw<'a>(raw: *mut bindings::block_device) -> Option<&'a Self> {
+        // SAFETY: By contract; `repr(transparent)`. INVARIANT: by contract.
+        unsafe { raw.cast::<Self>().as_ref() }
+    }
+
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::block_device {
+        self.0.get()
     }
 
     /// The device's own page cache.
     #[inline]
     pub(super) fn mapping(&self) -> *mut bindings::address_space {
         // SAFETY: By the type invariant.
-        unsafe { (*self.0.as_ptr()).bd_mapping }
+        unsafe { (*self.as_raw()).bd_mapping }
+    }
+
+    /// The smallest unit in which the device can be read, in bytes: a power of two.
+    #[inline]
+    pub(crate) fn logical_block_size(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        unsafe { extra::erofs_helper_bdev_logical_block_size(self.as_raw()) }
     }
 }
 
@@ -73,35 +91,6 @@ pub(crate) struct ReadBio<From> {
 }
 
 impl<From> ReadBio<From> {
-    /// A read of `device`, or of something that has none, with room for about `parts` parts.
-    #[inline]
-    fn on(device: *mut bindings::block_device, pos: u64, parts: usize, ahead: bool) -> Self {
-        let parts = parts.clamp(1, bindings::BIO_MAX_VECS as usize) as u16;
-        let mut flags = extra::CONST_REQ_OP_READ;
-        if ahead {
-            flags |= extra::CONST_REQ_RAHEAD;
-        }
-
-        // SAFETY: The bio set is the kernel's. With a reclaiming allocation and a size within
-        // limits it never fails, being backed by a pool that bios in flight replenish.
-        let bio = unsafe {
-            bindings::bio_alloc_bioset(
-                device,
-                parts,
-                flags,
-                extra::CONST_GFP_NOFS,
-                &raw mut bindings::fs_bio_set,
-            )
-        };
-        // INVARIANT: There is no range yet.
-        Self {
-            // SAFETY: See above.
-            bio: unsafe { NonNull::new_unchecked(bio) },
-            pos,
-            _from: PhantomData,
-        }
-    }
-
     /// Where the first byte is.
     #[inline]
     pub(crate) fn pos(&self) -> u64 {
@@ -160,13 +149,39 @@ impl<From> ReadBio<From> {
 }
 
 impl ReadBio<BlockDevice> {
-    /// A read of `device` from byte `pos` on. `ahead` says that nobody waits for it yet.
+    /// A read of `device` from byte `pos` on, with room for about `parts` parts. `ahead` says that
+    /// nobody waits for it yet. It must be started before another one is made: both may come from
+    /// the same small reserve.
     #[inline]
     pub(crate) fn of_device(device: &BlockDevice, pos: u64, parts: usize, ahead: bool) -> Self {
-        Self::on(device.0.as_ptr(), pos, parts, ahead)
+        let parts = parts.clamp(1, bindings::BIO_MAX_VECS as usize) as u16;
+        let mut flags = extra::CONST_REQ_OP_READ;
+        if ahead {
+            flags |= extra::CONST_REQ_RAHEAD;
+        }
+
+        // SAFETY: The bio set is the kernel's. With a reclaiming allocation and a size within
+        // limits it never fails, being backed by a pool that bios in flight replenish.
+        let bio = unsafe {
+            bindings::bio_alloc_bioset(
+                device.as_raw(),
+                parts,
+                flags,
+                extra::CONST_GFP_NOFS,
+                &raw mut bindings::fs_bio_set,
+            )
+        };
+        // INVARIANT: There is no range yet.
+        Self {
+            // SAFETY: See above.
+            bio: unsafe { NonNull::new_unchecked(bio) },
+            pos,
+            _from: PhantomData,
+        }
     }
 
-    /// Starts the read. The position must be a multiple of 512 bytes, and so the length.
+    /// Starts the read. Position and length must be multiples of the device's logical block size, or
+    /// it fails.
     pub(crate) fn submit(self) {
         let this = ManuallyDrop::new(self);
 
@@ -181,10 +196,30 @@ impl ReadBio<BlockDevice> {
 }
 
 impl ReadBio<BackingFile> {
-    /// A read of a file from byte `pos` on.
-    #[inline]
+    /// A read of a file from byte `pos` on, with room for about `parts` parts. Such a bio is not
+    /// submitted, so it must not come from the reserve that the file's filesystem lives on.
     pub(crate) fn of_file(pos: u64, parts: usize) -> Self {
-        Self::on(core::ptr::null_mut(), pos, parts, false)
+        let parts = parts.clamp(1, FILE_PARTS) as u16;
+
+        // SAFETY: An allocation of at most a kilobyte or so that may not fail; the vectors follow
+        // the bio.
+        let bio = unsafe {
+            let bio = bindings::bio_kmalloc(parts, extra::CONST_GFP_NOFAIL);
+            bindings::bio_init(
+                bio,
+                core::ptr::null_mut(),
+                bio.add(1).cast(),
+                parts,
+                extra::CONST_REQ_OP_READ,
+            );
+            NonNull::new_unchecked(bio)
+        };
+        // INVARIANT: There is no range yet.
+        Self {
+            bio,
+            pos,
+            _from: PhantomData,
+        }
     }
 }
 
@@ -223,6 +258,12 @@ unsafe fn end_all(bio: *mut bindings::bio, failed: bool) {
             extra::erofs_helper_bio_next_folio(iter, bio);
             end_part(folio, len, failed);
         }
-        bindings::bio_put(bio);
+        if (*bio).bi_pool.is_null() {
+            // Made by `of_file`.
+            bindings::bio_uninit(bio);
+            bindings::kfree(bio.cast());
+        } else {
+            bindings::bio_put(bio);
+        }
     }
 }

@@ -231,12 +231,11 @@ impl<T: FileSystem> Operations<T> {
         from_result(|| {
             let mut result = MaybeUninit::<extra::fs_parse_result>::zeroed();
 
-            // SAFETY: By contract. The specifications are a terminated array, as
-            // `FileSystem::parameters` promises and `ParameterSpec::END` marks it.
+            // SAFETY: By contract, and the invariant of `Parameters`.
             let option = unsafe {
                 extra::__fs_parse(
                     &raw mut (*fc).log,
-                    T::parameters().as_ptr().cast(),
+                    T::parameters().0,
                     param,
                     result.as_mut_ptr(),
                 )
@@ -292,26 +291,48 @@ impl<T: FileSystem> Operations<T> {
     }
 }
 
-/// Which options there are. Made by the functions below, kept in a `static` array that ends with
-/// [`ParameterSpec::END`].
+/// An option that there is.
 #[repr(transparent)]
 pub(crate) struct ParameterSpec(extra::fs_parameter_spec);
 
-// SAFETY: Constant, with pointers to constants.
-unsafe impl Sync for ParameterSpec {}
+/// A table of options; made once, as a `static`.
+#[repr(C)]
+pub(crate) struct ParameterTable<const N: usize> {
+    specs: [ParameterSpec; N],
+    end: ParameterSpec,
+}
 
-/// A value of an option that takes one of several names; an array of them ends with
-/// [`Constant::END`].
+// SAFETY: Constant, with pointers to constants.
+unsafe impl<const N: usize> Sync for ParameterTable<N> {}
+
+impl<const N: usize> ParameterTable<N> {
+    /// A table of `specs`.
+    pub(crate) const fn new(specs: [ParameterSpec; N]) -> Self {
+        Self {
+            specs,
+            end: ParameterSpec(pin_init::zeroed()),
+        }
+    }
+
+    /// The table, whatever its length.
+    pub(crate) const fn all(&'static self) -> Parameters {
+        // INVARIANT: The end follows the options.
+        Parameters(core::ptr::from_ref(self).cast())
+    }
+}
+
+/// A table of options of any length.
+///
+/// # Invariants
+///
+/// The pointer is to a constant array that ends with a zeroed element.
+pub(crate) struct Parameters(*const extra::fs_parameter_spec);
+
+/// A value of an option that takes one of several names.
 #[repr(transparent)]
 pub(crate) struct Constant(extra::constant_table);
 
-// SAFETY: Constant, with a pointer to a constant.
-unsafe impl Sync for Constant {}
-
 impl Constant {
-    /// The end of an array.
-    pub(crate) const END: Self = Self(pin_init::zeroed());
-
     /// `name` stands for `value`.
     pub(crate) const fn new(name: &'static CStr, value: u16) -> Self {
         Self(extra::constant_table {
@@ -321,11 +342,28 @@ impl Constant {
     }
 }
 
+/// A table of values; made once, as a `static`.
+#[repr(C)]
+pub(crate) struct ConstantTable<const N: usize> {
+    constants: [Constant; N],
+    end: Constant,
+}
+
+// SAFETY: Constant, with pointers to constants.
+unsafe impl<const N: usize> Sync for ConstantTable<N> {}
+
+impl<const N: usize> ConstantTable<N> {
+    /// A table of `constants`.
+    pub(crate) const fn new(constants: [Constant; N]) -> Self {
+        Self {
+            constants,
+            end: Constant(pin_init::zeroed()),
+        }
+    }
+}
+
 #[allow(dead_code, reason = "complete, whatever the filesystem uses of it")]
 impl ParameterSpec {
-    /// The end of an array.
-    pub(crate) const END: Self = Self(pin_init::zeroed());
-
     const fn make(
         name: &'static CStr,
         option: u8,
@@ -382,18 +420,13 @@ impl ParameterSpec {
     }
 
     /// `name=` one of `values`.
-    pub(crate) const fn one_of(
+    pub(crate) const fn one_of<const N: usize>(
         name: &'static CStr,
         option: u8,
-        values: &'static [Constant],
+        values: &'static ConstantTable<N>,
     ) -> Self {
-        Self::make(
-            name,
-            option,
-            Some(extra::fs_param_is_enum),
-            0,
-            values.as_ptr().cast(),
-        )
+        let values = core::ptr::from_ref(values).cast();
+        Self::make(name, option, Some(extra::fs_param_is_enum), 0, values)
     }
 }
 

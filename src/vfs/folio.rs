@@ -274,7 +274,10 @@ impl FolioRead<'_> {
     /// Copies the next `len` bytes from the start of `bytes`. If these are fewer, the folio fails.
     pub(crate) fn copy(&mut self, len: usize, bytes: &PageBytes) {
         let (at, len) = self.step(len);
-
+        if len == 0 {
+            // The folio may be gone, if its bytes were all given away.
+            return;
+        }
         match bytes.pointer(0, len) {
             // SAFETY: Both are valid for the length: the folio is locked and not up to date, so
             // that nobody looks at it, and these bytes belong to no part.
@@ -289,6 +292,9 @@ impl FolioRead<'_> {
     #[inline]
     pub(crate) fn zero(&mut self, len: usize) {
         let (at, len) = self.step(len);
+        if len == 0 {
+            return;
+        }
         // SAFETY: As in `copy`.
         unsafe { self.address(at).write_bytes(0, len) };
     }

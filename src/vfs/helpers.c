@@ -4,6 +4,7 @@
  */
 #include <linux/backing-dev.h>
 #include <linux/bio.h>
+#include <linux/blkdev.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/ioprio.h>
@@ -11,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/swap.h>
 #include "erofs_vfs.h"
 
 struct folio *erofs_helper_readahead_folio(struct readahead_control *rac)
@@ -33,6 +35,35 @@ void erofs_helper_mapping_set_large_folios(struct address_space *mapping)
 	mapping_set_large_folios(mapping);
 }
 
+/*
+ * The folio of a page of metadata, up to date. A hot step: nearly always it is
+ * there. If not, pages that follow a sequence of others are read with it.
+ */
+struct folio *erofs_helper_read_metadata(struct address_space *mapping,
+					 struct file_ra_state *ra,
+					 struct file *file, pgoff_t index,
+					 bool ahead)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+
+	if (!IS_ERR(folio)) {
+		if (folio_test_uptodate(folio)) {
+			folio_mark_accessed(folio);
+			return folio;
+		}
+		folio_put(folio);
+	} else if (ahead) {
+		page_cache_sync_readahead(mapping, ra, file, index, 1);
+		ra->prev_pos = (loff_t)index << PAGE_SHIFT;
+	}
+
+	/* Nobody may take blocks from under the page while it is made. */
+	filemap_invalidate_lock_shared(mapping);
+	folio = read_cache_folio(mapping, index, NULL, file);
+	filemap_invalidate_unlock_shared(mapping);
+	return folio;
+}
+
 void erofs_helper_bio_first_folio(struct folio_iter *fi, struct bio *bio)
 {
 	bio_first_folio(fi, bio, 0);
@@ -41,6 +72,11 @@ void erofs_helper_bio_first_folio(struct folio_iter *fi, struct bio *bio)
 void erofs_helper_bio_next_folio(struct folio_iter *fi, struct bio *bio)
 {
 	bio_next_folio(fi, bio);
+}
+
+unsigned int erofs_helper_bdev_logical_block_size(struct block_device *bdev)
+{
+	return bdev_logical_block_size(bdev);
 }
 
 bool erofs_helper_inode_is_new(struct inode *inode)

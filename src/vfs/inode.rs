@@ -200,7 +200,7 @@ pub(crate) enum Iget<T: FileSystem> {
 
 /// What `stat` shows of an inode, whatever its kind.
 pub(crate) struct Attributes {
-    /// Type and permissions.
+    /// Permissions. The type is that of the builder.
     pub(crate) mode: u16,
     /// Owner.
     pub(crate) uid: u32,
@@ -216,6 +216,22 @@ pub(crate) struct Attributes {
     pub(crate) mtime: i64,
     /// Nanoseconds of it.
     pub(crate) mtime_nsec: u32,
+}
+
+/// The bits of a mode that are not its type.
+const PERMISSIONS: u16 = 0o7777;
+
+/// A kind of file that the VFS handles by itself. Devices are in the encoding of
+/// `new_encode_dev()`.
+pub(crate) enum Special {
+    /// A character device.
+    CharDevice(u32),
+    /// A block device.
+    BlockDevice(u32),
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
 }
 
 /// The target of a symlink, as the VFS keeps it: without NUL inside, with one at the end.
@@ -278,7 +294,7 @@ impl<T: FileSystem> NewInode<T> {
             (*inode).i_op = &tables.inode_operations;
             (*inode).__bindgen_anon_3.i_fop = &tables.file_operations;
         }
-        self.finish(attributes, data)
+        self.finish(bindings::S_IFDIR, attributes, data)
     }
 
     /// A regular file whose pages `tables` reads.
@@ -298,7 +314,7 @@ impl<T: FileSystem> NewInode<T> {
             extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
             (*(*inode).i_mapping).a_ops = &tables.operations;
         }
-        self.finish(attributes, data)
+        self.finish(bindings::S_IFREG, attributes, data)
     }
 
     /// A symlink whose target is kept in memory.
@@ -318,7 +334,7 @@ impl<T: FileSystem> NewInode<T> {
             (*inode).i_op = &T::inode_tables().fast_symlink;
             extra::erofs_helper_inode_set_cached_link(inode, target.as_mut_ptr().cast(), len);
         }
-        self.finish(attributes, data)
+        self.finish(bindings::S_IFLNK, attributes, data)
     }
 
     /// A symlink whose target is the first page of the file that `tables` reads.
@@ -335,32 +351,38 @@ impl<T: FileSystem> NewInode<T> {
             bindings::inode_nohighmem(inode);
             (*(*inode).i_mapping).a_ops = &tables.operations;
         }
-        self.finish(attributes, data)
+        self.finish(bindings::S_IFLNK, attributes, data)
     }
 
-    /// A device, fifo or socket. `device` is in the encoding of `new_encode_dev()`, zero for the
-    /// latter two.
+    /// A device, fifo or socket.
     pub(crate) fn special(
         self,
         attributes: &Attributes,
-        device: u32,
+        kind: Special,
         data: T::InodeData,
     ) -> ARef<INode<T>> {
+        let (kind, device) = match kind {
+            Special::CharDevice(device) => (bindings::S_IFCHR, device),
+            Special::BlockDevice(device) => (bindings::S_IFBLK, device),
+            Special::Fifo => (bindings::S_IFIFO, 0),
+            Special::Socket => (bindings::S_IFSOCK, 0),
+        };
+
         // SAFETY: By the type invariant the inode is ours.
         unsafe {
             let inode = self.raw.as_ptr();
             (*inode).i_op = &T::inode_tables().special;
             bindings::init_special_inode(
                 inode,
-                attributes.mode,
+                kind as u16,
                 extra::erofs_helper_new_decode_dev(device),
             );
         }
-        self.finish(attributes, data)
+        self.finish(kind, attributes, data)
     }
 
     /// What all kinds have in common: makes the inode live.
-    fn finish(self, attributes: &Attributes, data: T::InodeData) -> ARef<INode<T>> {
+    fn finish(self, kind: u32, attributes: &Attributes, data: T::InodeData) -> ARef<INode<T>> {
         let raw = ManuallyDrop::new(self).raw;
 
         // SAFETY: By the type invariant the inode is ours until `unlock_new_inode`; its reference
@@ -371,7 +393,7 @@ impl<T: FileSystem> NewInode<T> {
             (*slot).data.write(data);
             (*slot).initialised = true;
 
-            (*inode).i_mode = attributes.mode;
+            (*inode).i_mode = (attributes.mode & PERMISSIONS) | kind as u16;
             extra::erofs_helper_i_uid_write(inode, attributes.uid);
             extra::erofs_helper_i_gid_write(inode, attributes.gid);
             bindings::set_nlink(inode, attributes.nlink);
@@ -384,9 +406,14 @@ impl<T: FileSystem> NewInode<T> {
             (*inode).i_mtime_nsec = attributes.mtime_nsec;
             (*inode).i_ctime_nsec = attributes.mtime_nsec;
 
+            // There are none, which the VFS need not find out for every inode.
+            #[cfg(CONFIG_FS_POSIX_ACL)]
+            {
+                (*inode).i_acl = core::ptr::null_mut();
+                (*inode).i_default_acl = core::ptr::null_mut();
+            }
             if cfg!(CONFIG_LOCKDEP) && (*(*inode).i_sb).s_bdev.is_null() {
-                let mode = u32::from(attributes.mode);
-                let dir = mode & bindings::S_IFMT == bindings::S_IFDIR;
+                let dir = kind == bindings::S_IFDIR;
                 extra::erofs_helper_inode_set_stacked_classes(inode, dir);
             }
             bindings::unlock_new_inode(inode);

@@ -15,8 +15,10 @@ use super::{
     backing_file::BackingFile,
     bio::BlockDevice,
     cred,
+    extra,
     folio::FolioRef,
-    PAGE_SHIFT, //
+    PAGE_SHIFT,
+    PAGE_SIZE, //
 };
 use core::{
     mem::MaybeUninit,
@@ -25,7 +27,8 @@ use core::{
 use kernel::{
     bindings,
     error::from_err_ptr,
-    prelude::*, //
+    prelude::*,
+    types::Opaque, //
 };
 use zerocopy::FromBytes;
 
@@ -121,27 +124,67 @@ unsafe fn read_once(from: *const u8, to: *mut u8, len: usize) {
     step!(u8, done);
 }
 
+/// What is known of a sequence of reads, to foresee the next one. Made for one mapping; of use for
+/// no other, but harmless.
+pub(crate) struct ReadaheadState(Opaque<bindings::file_ra_state>);
+
+// SAFETY: Plain numbers and flags, which any number of readers use and change at the same time
+// without a lock, as those of a shared open file: at worst, too much or too little is read ahead.
+unsafe impl Send for ReadaheadState {}
+// SAFETY: As above.
+unsafe impl Sync for ReadaheadState {}
+
+impl ReadaheadState {
+    /// For the metadata of `device`.
+    pub(crate) fn of_block_device(device: &BlockDevice) -> Self {
+        // SAFETY: A block device's mapping lives as long as the device.
+        unsafe { Self::new(device.mapping()) }
+    }
+
+    /// For the metadata in `file`.
+    pub(crate) fn of_file(file: &BackingFile) -> Self {
+        // SAFETY: An open file's mapping is alive.
+        unsafe { Self::new(file.mapping()) }
+    }
+
+    /// # Safety
+    ///
+    /// `mapping` must be alive.
+    unsafe fn new(mapping: *mut bindings::address_space) -> Self {
+        let state = Opaque::zeroed();
+        // SAFETY: By contract.
+        unsafe { bindings::file_ra_state_init(state.get(), mapping) };
+        Self(state)
+    }
+}
+
 /// Bytes of `device` from byte `pos` on, read if need be. Past the end of the device there are
 /// zeros.
-pub(crate) fn of_block_device(device: &BlockDevice, pos: u64) -> Result<PageBytes> {
+pub(crate) fn of_block_device(
+    device: &BlockDevice,
+    ra: &ReadaheadState,
+    pos: u64,
+) -> Result<PageBytes> {
     let index = page_index(pos)?;
 
     // SAFETY: A block device's mapping lives as long as the device; its own filler reads it.
     let folio = unsafe {
-        from_err_ptr(bindings::read_cache_folio(
+        from_err_ptr(extra::erofs_helper_read_metadata(
             device.mapping(),
-            index,
-            None,
+            ra.0.get(),
             core::ptr::null_mut(),
+            index,
+            true,
         ))?
     };
-    // SAFETY: `read_cache_folio` returns a reference.
+    // SAFETY: A reference is returned.
     bytes_of(unsafe { FolioRef::from_raw(folio) }, pos, usize::MAX)
 }
 
-/// Bytes of `file` from byte `pos` on, read if need be, with the credentials of its opener and
-/// after asking whoever has a say (LSMs, fanotify). Past its end there is nothing: `EIO`.
-pub(crate) fn of_file(file: &BackingFile, pos: u64) -> Result<PageBytes> {
+/// Bytes of `file` from byte `pos` on, up to the end of their page at most, read if need be, with
+/// the credentials of its opener and after asking whoever has a say (LSMs, fanotify). Past the end
+/// of the file there is nothing: `EIO`.
+pub(crate) fn of_file(file: &BackingFile, ra: &ReadaheadState, pos: u64) -> Result<PageBytes> {
     let index = page_index(pos)?;
     let left = file
         .size()
@@ -153,17 +196,20 @@ pub(crate) fn of_file(file: &BackingFile, pos: u64) -> Result<PageBytes> {
         file.verify_read(pos, 1)?;
         // SAFETY: The file and so its mapping are alive, and it has a filler (`BackingFile`).
         unsafe {
-            from_err_ptr(bindings::read_cache_folio(
+            from_err_ptr(extra::erofs_helper_read_metadata(
                 file.mapping(),
-                index,
-                None,
+                ra.0.get(),
                 file.file().as_ptr(),
+                index,
+                !file.has_pre_content(),
             ))
         }
     })?;
-    // SAFETY: `read_cache_folio` returns a reference.
-    let folio = unsafe { FolioRef::from_raw(folio) };
-    bytes_of(folio, pos, usize::try_from(left).unwrap_or(usize::MAX))
+    // Only what was asked for: who provides contents on access is told of whole pages.
+    let in_page = PAGE_SIZE.wrapping_sub(pos as usize & (PAGE_SIZE - 1));
+    let limit = usize::try_from(left).unwrap_or(usize::MAX).min(in_page);
+    // SAFETY: A reference is returned.
+    bytes_of(unsafe { FolioRef::from_raw(folio) }, pos, limit)
 }
 
 fn page_index(pos: u64) -> Result<kernel::ffi::c_ulong> {

@@ -60,6 +60,9 @@ impl<T: FileSystem> FileSystemType<T> {
     /// Registers the type, of `module`: from here on, it can be mounted. `EBUSY` if one of the same name is
     /// registered.
     pub(crate) fn register(&'static self, module: &'static ThisModule) -> Result<Registration<T>> {
+        if !core::ptr::eq(self, T::file_system_type()) {
+            return Err(EINVAL);
+        }
         let bdi = SharedBdi::register(T::NAME)?;
         let mut args = bindings::kmem_cache_args {
             ctor: Some(InodeSlot::<T>::construct),

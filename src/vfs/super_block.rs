@@ -16,11 +16,12 @@
 //! superblock frees it itself (`->free`).
 
 use super::{
+    bio::BlockDevice,
     context::{
         MountContext,
         MountLog,
         Parameter,
-        ParameterSpec, //
+        Parameters, //
     },
     extra,
     inode::{
@@ -87,8 +88,8 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// The one table of operations of inodes that are not directories.
     fn inode_tables() -> &'static InodeTables<Self>;
 
-    /// The options there are, ended by [`ParameterSpec::END`].
-    fn parameters() -> &'static [ParameterSpec];
+    /// The options there are.
+    fn parameters() -> Parameters;
 
     /// Options before any is given.
     fn default_options() -> Result<Self::Options>;
@@ -218,6 +219,13 @@ impl<T: FileSystem> SuperBlock<T> {
         unsafe { (*self.as_raw()).s_blocksize_bits }
     }
 
+    /// The block device that the superblock is on, if any.
+    #[inline]
+    pub(crate) fn block_device(&self) -> Option<&BlockDevice> {
+        // SAFETY: `s_bdev` is constant while the superblock is live, and open.
+        unsafe { BlockDevice::from_raw((*self.as_raw()).s_bdev) }
+    }
+
     /// The block device the superblock is on, encoded for `statfs`; zero if there is none.
     pub(crate) fn encoded_bdev(&self) -> u64 {
         // SAFETY: `s_bdev` is constant while the superblock is live, and pins the device.
@@ -247,7 +255,7 @@ impl RemountFlags {
 ///
 /// # Invariants
 ///
-/// `raw` is locked (`s_umount`) and known to nobody else.
+/// `raw` is locked (`s_umount`) and not born (`SB_BORN`): others may find it, but wait.
 pub(crate) struct NewSuperBlock<'a, T: FileSystem> {
     raw: *mut bindings::super_block,
     log: MountLog<'a>,
@@ -256,8 +264,8 @@ pub(crate) struct NewSuperBlock<'a, T: FileSystem> {
 
 impl<T: FileSystem> NewSuperBlock<'_, T> {
     fn info(&mut self) -> &mut Info<T> {
-        // SAFETY: By the type invariant nobody else uses the superblock, and `sget_fc` has moved
-        // the context's `Info` to it.
+        // SAFETY: By the type invariant nobody else uses the superblock's `Info`, which `sget_fc`
+        // has moved to it from the context.
         unsafe { &mut *(*self.raw).s_fs_info.cast() }
     }
 
@@ -266,11 +274,10 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
         &mut self.info().options
     }
 
-    /// Whether the superblock is on a block device.
-    pub(crate) fn block_device(&self) -> Option<super::bio::BlockDevice> {
-        // SAFETY: By the type invariant; `s_bdev` is claimed until `kill_sb`, after the drop of
-        // the filesystem's data.
-        unsafe { super::bio::BlockDevice::from_raw((*self.raw).s_bdev) }
+    /// The block device that the superblock is on, if any.
+    pub(crate) fn block_device(&self) -> Option<&BlockDevice> {
+        // SAFETY: By the type invariant; the device is open as long as the superblock is.
+        unsafe { BlockDevice::from_raw((*self.raw).s_bdev) }
     }
 
     /// Sets the block size. On a block device this drops its page cache if the size changes, so
@@ -288,30 +295,6 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
             }
         }
         Ok(())
-    }
-
-    /// Names the mount after its anonymous device, `MAJOR:MINOR`, as it has no other name.
-    pub(crate) fn set_id_to_device(&mut self) {
-        // SAFETY: By the type invariant; the buffer has the length that is given.
-        unsafe {
-            let sb = &mut *self.raw;
-            let major = sb.s_dev >> bindings::MINORBITS;
-            let minor = sb.s_dev & ((1 << bindings::MINORBITS) - 1);
-            bindings::snprintf(
-                (&raw mut sb.s_id).cast(),
-                core::mem::size_of_val(&sb.s_id),
-                c"%u:%u".as_char_ptr(),
-                major,
-                minor,
-            );
-        }
-    }
-
-    /// Uses the backing device information that all mounts without a block device share.
-    pub(crate) fn use_shared_bdi(&mut self) {
-        // SAFETY: By the type invariant; a new superblock has `noop_backing_dev_info`, of which no
-        // reference is held. `generic_shutdown_super()` puts what is taken here.
-        unsafe { (*self.raw).s_bdi = T::file_system_type().get_bdi() };
     }
 
     /// Sets `s_uuid`.
@@ -429,6 +412,28 @@ impl<T: FileSystem> SuperTables<T> {
         0
     }
 
+    /// What a superblock without a block device has to have instead of it: the backing device
+    /// information that all of them share, and a name, `MAJOR:MINOR` of its anonymous device.
+    ///
+    /// # Safety
+    ///
+    /// As for `fill_super`, once.
+    unsafe fn set_up_anonymous(sb: *mut bindings::super_block) {
+        // SAFETY: By contract. A new superblock has `noop_backing_dev_info`, of which no reference
+        // is held; `generic_shutdown_super()` puts what is taken here. The buffer has the length
+        // that is given.
+        unsafe {
+            (*sb).s_bdi = T::file_system_type().get_bdi();
+            bindings::snprintf(
+                (&raw mut (*sb).s_id).cast(),
+                core::mem::size_of_val(&(*sb).s_id),
+                c"%u:%u".as_char_ptr(),
+                (*sb).s_dev >> bindings::MINORBITS,
+                (*sb).s_dev & ((1 << bindings::MINORBITS) - 1),
+            );
+        }
+    }
+
     /// Both steps of setting a superblock up.
     ///
     /// # Safety
@@ -447,6 +452,12 @@ impl<T: FileSystem> SuperTables<T> {
                 (*sb).s_maxbytes = extra::CONST_MAX_LFS_FILESIZE;
                 (*sb).s_time_gran = 1;
                 (*sb).s_op = &T::super_tables().super_operations;
+            }
+            // SAFETY: As above.
+            unsafe {
+                if is_anonymous(sb) {
+                    Self::set_up_anonymous(sb);
+                }
             }
             // INVARIANT: By this function's contract.
             let mut new = NewSuperBlock::<T> {
@@ -487,7 +498,7 @@ impl<T: FileSystem> SuperTables<T> {
         unsafe {
             let info = (*sb).s_fs_info.cast::<Info<T>>();
 
-            if (*sb).s_dev >> bindings::MINORBITS == 0 {
+            if is_anonymous(sb) {
                 bindings::kill_anon_super(sb);
             } else {
                 bindings::kill_block_super(sb);
@@ -498,6 +509,17 @@ impl<T: FileSystem> SuperTables<T> {
             }
         }
     }
+}
+
+/// Whether `sb` was made without a block device: it has a device number of its own then. Tells so
+/// also where the block device could not be opened.
+///
+/// # Safety
+///
+/// `sb` must be alive.
+unsafe fn is_anonymous(sb: *mut bindings::super_block) -> bool {
+    // SAFETY: By contract; the number is constant. Block devices have another major number than 0.
+    unsafe { (*sb).s_dev >> bindings::MINORBITS == 0 }
 }
 
 /// Checks the result of a kernel function for an error.

@@ -334,7 +334,7 @@ fn truncated() {
     for len in 0..32 {
         refuses(
             &compact()[..len],
-            ErrorKind::Corrupted,
+            ErrorKind::Io,
             "failed to read inode (nid: 1234): the image ends there",
         );
     }

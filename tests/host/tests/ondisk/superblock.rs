@@ -95,12 +95,12 @@ fn no_superblock() {
 fn too_short() {
     refuses(
         &image()[..1151],
-        ErrorKind::Invalid,
+        ErrorKind::Io,
         "cannot read erofs superblock: the image ends after 1151 bytes",
     );
     refuses(
         &[],
-        ErrorKind::Invalid,
+        ErrorKind::Io,
         "cannot read erofs superblock: the image ends after 0 bytes",
     );
     assert!(parse(&image()[..1152]).is_ok());
