@@ -53,8 +53,7 @@ same_files() {
 	if cmp -s "$2" "$3"; then
 		ok "$1"
 	else
-		diff "$2" "$3" >/tmp/difference
-		sed -i '1,2d' /tmp/difference # the names of the files
+		diff -U 1 "$2" "$3" | sed 1,2d >/tmp/difference
 		not_ok "$1" "$(grep -c '^[-+]' /tmp/difference) lines differ" /tmp/difference
 	fi
 }
@@ -69,11 +68,12 @@ said() {
 attach() { dev=$(losetup -f) && losetup -r "$dev" "$1"; }
 detach() { losetup -d "$dev"; }
 
-# use DRIVER: loads it, whatever is loaded now
+# use DRIVER: loads it, whatever is loaded now; without it, the case has failed
 use() {
 	[ "$(cat /etc/driver)" != "$1" ] || return 0
-	[ ! -d /sys/module/erofs ] || unload_driver || return
-	load_driver "$1"
+	if { [ ! -d /sys/module/erofs ] || unload_driver; } >/tmp/why 2>&1 && load_driver "$1" >>/tmp/why 2>&1; then return; fi
+	not_ok "the driver '$1' loads" "it does not" /tmp/why
+	finish
 }
 
 # finish: unmounts and unloads all that is left, looks at what the kernel said

@@ -6,7 +6,7 @@
 # that mount EROFS rely on.
 . /lib/case.sh
 
-use "$B" || exit
+use "$B"
 cd /data || exit
 m=/mnt/options
 mkdir -p $m /mnt/below /mnt/above /mnt/top

@@ -5,7 +5,7 @@
 # caches are dropped and, at the end, while there is hardly any memory.
 . /lib/case.sh
 
-use "$B" || exit
+use "$B"
 cd /data || exit
 mkdir -p /mnt/large-disk /mnt/large-file /mnt/small-disk /mnt/small-file
 mnt mount /dev/vda /mnt/large-disk

@@ -110,6 +110,14 @@ class Image:
             e.__dict__["name"] = name.decode()
         return entries
 
+    def inodes(self, inode):
+        """This one and all that are below it."""
+        yield inode
+        for n in range(inode.blocks if inode.mode & 0o170000 == 0o040000 else 0):
+            for e in self.dirents(inode, n):
+                if e.name not in (".", ".."):
+                    yield from self.inodes(Inode(self, e.nid))
+
     def entry(self, path):
         """The directory entry of a path."""
         inode = self.root()

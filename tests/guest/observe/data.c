@@ -113,8 +113,7 @@ static void by_pread(const struct place *p, int fd)
 				count++;
 				bytes += got > 0 ? got : 0;
 				failures += got < 0;
-				hash = hash_more(hash, got < 0 ? strerrorname_np(errno) : chunk,
-						 got < 0 ? 4 : got);
+				hash = hash_more(hash, chunk, got > 0 ? got : 0);
 			}
 		}
 	}
