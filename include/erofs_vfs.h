@@ -21,6 +21,7 @@ struct folio *erofs_helper_readahead_folio(struct readahead_control *rac);
 size_t erofs_helper_folio_size(struct folio *folio);
 void *erofs_helper_folio_address(struct folio *folio);
 void erofs_helper_mapping_set_large_folios(struct address_space *mapping);
+struct folio *erofs_helper_find_metadata(struct address_space *mapping, pgoff_t index);
 struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
 					 struct file *file, pgoff_t index,
@@ -42,6 +43,7 @@ bool erofs_helper_dir_emit(struct dir_context *ctx, const char *name, int len,
 			   u64 ino, unsigned int type);
 void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigned int len);
 bool erofs_helper_file_has_pre_content(struct file *file);
+bool erofs_helper_file_is_watched(struct file *file);
 void erofs_helper_inode_set_stacked_classes(struct inode *inode, bool dir);
 
 /* linux/kdev_t.h */

@@ -127,7 +127,7 @@ impl Erofs {
             sb.error(format_args!("the source is not open for reading"));
             return Err(EIO);
         }
-        Ok(Medium::File(ImageFile::new(file, offset)))
+        Ok(Medium::File(ImageFile::new(file, offset)?))
     }
 
     /// Reads the superblock on disk. Not inlined, for the sake of the stack.
@@ -282,6 +282,8 @@ impl FileSystem for Erofs {
         context.get_tree_nodev()
     }
 
+    // Not inlined, for the sake of the stack.
+    #[inline(never)]
     fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<SuperInfo> {
         let medium = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &medium)?;

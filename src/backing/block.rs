@@ -12,8 +12,8 @@ use crate::{
         },
         metadata::{
             self,
-            PageBytes,
-            ReadaheadState, //
+            MetadataState,
+            PageBytes, //
         }, //
     }, //
 };
@@ -25,7 +25,7 @@ pub(crate) struct Place {
     offset: u64,
     /// The unit in which the device is read, in bytes: a power of two.
     unit: u32,
-    ra: ReadaheadState,
+    metadata: MetadataState,
 }
 
 impl Place {
@@ -34,7 +34,7 @@ impl Place {
         Self {
             offset,
             unit: device.logical_block_size(),
-            ra: ReadaheadState::of_block_device(device),
+            metadata: MetadataState::of_block_device(device),
         }
     }
 }
@@ -61,7 +61,7 @@ impl Backing for Block<'_> {
     #[inline]
     fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
         let pos = self.position(pos).ok_or(EIO)?;
-        metadata::of_block_device(self.device, &self.place.ra, pos)
+        metadata::of_block_device(self.device, &self.place.metadata, pos)
     }
 
     fn read_len(self, _pos: ImagePos, len: u64) -> u64 {

@@ -15,8 +15,8 @@ use crate::{
         bio::ReadBio,
         metadata::{
             self,
-            PageBytes,
-            ReadaheadState, //
+            MetadataState,
+            PageBytes, //
         }, //
     }, //
 };
@@ -37,18 +37,18 @@ pub(crate) struct ImageFile {
     /// The block size of the image if its data is read around the file's page cache (`directio`),
     /// else zero. A remount changes it.
     direct: AtomicU32,
-    ra: ReadaheadState,
+    metadata: MetadataState,
 }
 
 impl ImageFile {
     /// The image that begins `offset` bytes into `file`.
-    pub(crate) fn new(file: BackingFile, offset: u64) -> Self {
-        Self {
+    pub(crate) fn new(file: BackingFile, offset: u64) -> Result<Self> {
+        Ok(Self {
             offset,
             direct: AtomicU32::new(0),
-            ra: ReadaheadState::of_file(&file),
+            metadata: MetadataState::of_file(&file)?,
             file,
-        }
+        })
     }
 
     /// Reads data around the file's page cache, in units of `block_size`, if the file can.
@@ -73,7 +73,7 @@ impl Backing for &ImageFile {
 
     #[inline]
     fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
-        metadata::of_file(&self.file, &self.ra, self.position(pos).ok_or(EIO)?)
+        metadata::of_file(&self.file, &self.metadata, self.position(pos).ok_or(EIO)?)
     }
 
     fn read_len(self, pos: ImagePos, len: u64) -> u64 {

@@ -9,6 +9,11 @@
 //! first, so that LSMs and fanotify (which may fetch the contents only now) see them.
 //! `vfs_iocb_iter_read()` asks by itself: never twice.
 //!
+//! Lock order: whoever reads here may hold locks of the mounted filesystem's own inodes (`i_rwsem` of
+//! a directory, a mapping's `invalidate_lock`, folio locks); below them come those that the file's
+//! filesystem takes. Nothing is called back from there, so the order is never reversed, as long as
+//! the depth of stacking is bounded ([`BackingFile::stack_depth`]).
+//!
 //! Reads through the page cache of the file block the caller. Reads around it (`O_DIRECT`) do not:
 //! their completion runs in any context.
 
@@ -121,6 +126,13 @@ impl BackingFile {
     pub(super) fn has_pre_content(&self) -> bool {
         // SAFETY: Constant for an open file.
         unsafe { extra::erofs_helper_file_has_pre_content(self.file.as_ptr()) }
+    }
+
+    /// Whether somebody in user space wants to be asked before the file is read.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        // SAFETY: Constant for an open file.
+        unsafe { extra::erofs_helper_file_is_watched(self.file.as_ptr()) }
     }
 
     /// Asks whether `len` bytes from `pos` on may be read. To be called as the opener.

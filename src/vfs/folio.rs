@@ -52,6 +52,14 @@ impl FolioRef {
         Self(unsafe { NonNull::new_unchecked(raw) })
     }
 
+    /// # Safety
+    ///
+    /// `raw` must be null, or as for [`from_raw`](Self::from_raw).
+    #[inline]
+    pub(super) unsafe fn from_raw_or_null(raw: *mut bindings::folio) -> Option<Self> {
+        NonNull::new(raw).map(Self)
+    }
+
     /// Byte position in its mapping.
     #[inline]
     pub(super) fn pos(&self) -> u64 {

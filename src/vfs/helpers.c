@@ -36,23 +36,35 @@ void erofs_helper_mapping_set_large_folios(struct address_space *mapping)
 }
 
 /*
- * The folio of a page of metadata, up to date. A hot step: nearly always it is
- * there. If not, pages that follow a sequence of others are read with it.
+ * The folio of a page of metadata, if it is there and up to date, else NULL. A
+ * hot step: nearly always it is.
+ */
+struct folio *erofs_helper_find_metadata(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+
+	if (IS_ERR(folio))
+		return NULL;
+	if (!folio_test_uptodate(folio)) {
+		folio_put(folio);
+		return NULL;
+	}
+	folio_mark_accessed(folio);
+	return folio;
+}
+
+/*
+ * The folio of a page of metadata, read if need be, and with it pages that
+ * follow a sequence of others.
  */
 struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
 					 struct file *file, pgoff_t index,
 					 bool ahead)
 {
-	struct folio *folio = filemap_get_folio(mapping, index);
+	struct folio *folio;
 
-	if (!IS_ERR(folio)) {
-		if (folio_test_uptodate(folio)) {
-			folio_mark_accessed(folio);
-			return folio;
-		}
-		folio_put(folio);
-	} else if (ahead) {
+	if (ahead) {
 		page_cache_sync_readahead(mapping, ra, file, index, 1);
 		ra->prev_pos = (loff_t)index << PAGE_SHIFT;
 	}
@@ -113,6 +125,12 @@ void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigne
 bool erofs_helper_file_has_pre_content(struct file *file)
 {
 	return FMODE_FSNOTIFY_HSM(file->f_mode);
+}
+
+bool erofs_helper_file_is_watched(struct file *file)
+{
+	return FMODE_FSNOTIFY_HSM(file->f_mode) ||
+	       FMODE_FSNOTIFY_ACCESS_PERM(file->f_mode);
 }
 
 /*

@@ -22,7 +22,11 @@ use super::{
 };
 use core::{
     mem::MaybeUninit,
-    ptr::NonNull, //
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicU64,
+        Ordering, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -124,37 +128,78 @@ unsafe fn read_once(from: *const u8, to: *mut u8, len: usize) {
     step!(u8, done);
 }
 
-/// What is known of a sequence of reads, to foresee the next one. Made for one mapping; of use for
-/// no other, but harmless.
-pub(crate) struct ReadaheadState(Opaque<bindings::file_ra_state>);
+/// What is remembered of reading the metadata of one mapping.
+pub(crate) struct MetadataState {
+    /// To foresee what is read next. Plain numbers and flags, which any number of readers use and
+    /// change at the same time without a lock, as those of a shared open file: at worst, too much
+    /// or too little is read ahead.
+    ra: Opaque<bindings::file_ra_state>,
+    /// Of a watched file, the pages that were asked for, a bit each: whoever watches is told once
+    /// of each page, and again when it has left the page cache. Pages that have no bit are asked
+    /// for each time.
+    asked: KVVec<AtomicU64>,
+}
 
-// SAFETY: Plain numbers and flags, which any number of readers use and change at the same time
-// without a lock, as those of a shared open file: at worst, too much or too little is read ahead.
-unsafe impl Send for ReadaheadState {}
+// SAFETY: See the fields.
+unsafe impl Send for MetadataState {}
 // SAFETY: As above.
-unsafe impl Sync for ReadaheadState {}
+unsafe impl Sync for MetadataState {}
 
-impl ReadaheadState {
+/// Watched files that are larger are remembered up to here: the bits take 2 MB.
+const REMEMBERED: u64 = 64 << 30;
+
+impl MetadataState {
     /// For the metadata of `device`.
     pub(crate) fn of_block_device(device: &BlockDevice) -> Self {
         // SAFETY: A block device's mapping lives as long as the device.
-        unsafe { Self::new(device.mapping()) }
+        unsafe { Self::new(device.mapping(), KVVec::new()) }
     }
 
     /// For the metadata in `file`.
-    pub(crate) fn of_file(file: &BackingFile) -> Self {
+    pub(crate) fn of_file(file: &BackingFile) -> Result<Self> {
+        let mut asked = KVVec::<AtomicU64>::new();
+
+        if file.is_watched() {
+            let pages = file.size().min(REMEMBERED) >> PAGE_SHIFT;
+            // Less than 2^24.
+            let words = (pages >> 6) as usize + 1;
+            asked = KVVec::with_capacity(words, GFP_KERNEL)?;
+            // SAFETY: There is room for as many words, which are initialised before they count:
+            // zeros are no bits.
+            unsafe {
+                asked.as_mut_ptr().write_bytes(0, words);
+                asked.inc_len(words);
+            }
+        }
         // SAFETY: An open file's mapping is alive.
-        unsafe { Self::new(file.mapping()) }
+        Ok(unsafe { Self::new(file.mapping(), asked) })
     }
 
     /// # Safety
     ///
     /// `mapping` must be alive.
-    unsafe fn new(mapping: *mut bindings::address_space) -> Self {
-        let state = Opaque::zeroed();
+    unsafe fn new(mapping: *mut bindings::address_space, asked: KVVec<AtomicU64>) -> Self {
+        let ra = Opaque::zeroed();
         // SAFETY: By contract.
-        unsafe { bindings::file_ra_state_init(state.get(), mapping) };
-        Self(state)
+        unsafe { bindings::file_ra_state_init(ra.get(), mapping) };
+        Self { ra, asked }
+    }
+
+    /// The word and the bit of a page.
+    #[inline]
+    fn bit(&self, index: kernel::ffi::c_ulong) -> Option<(&AtomicU64, u64)> {
+        Some((self.asked.get(index >> 6)?, 1 << (index & 63)))
+    }
+
+    fn was_asked(&self, index: kernel::ffi::c_ulong) -> bool {
+        self.bit(index)
+            .is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
+    }
+
+    fn set_asked(&self, index: kernel::ffi::c_ulong) {
+        if let Some((word, bit)) = self.bit(index) {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
     }
 }
 
@@ -162,29 +207,34 @@ impl ReadaheadState {
 /// zeros.
 pub(crate) fn of_block_device(
     device: &BlockDevice,
-    ra: &ReadaheadState,
+    state: &MetadataState,
     pos: u64,
 ) -> Result<PageBytes> {
     let index = page_index(pos)?;
 
-    // SAFETY: A block device's mapping lives as long as the device; its own filler reads it.
+    // SAFETY: A block device's mapping lives as long as the device; its own filler reads it. What
+    // is returned is a reference.
     let folio = unsafe {
-        from_err_ptr(extra::erofs_helper_read_metadata(
-            device.mapping(),
-            ra.0.get(),
-            core::ptr::null_mut(),
-            index,
-            true,
-        ))?
+        let mut folio = extra::erofs_helper_find_metadata(device.mapping(), index);
+        if folio.is_null() {
+            folio = from_err_ptr(extra::erofs_helper_read_metadata(
+                device.mapping(),
+                state.ra.get(),
+                core::ptr::null_mut(),
+                index,
+                true,
+            ))?;
+        }
+        FolioRef::from_raw(folio)
     };
-    // SAFETY: A reference is returned.
-    bytes_of(unsafe { FolioRef::from_raw(folio) }, pos, usize::MAX)
+    bytes_of(folio, pos, usize::MAX)
 }
 
 /// Bytes of `file` from byte `pos` on, up to the end of their page at most, read if need be, with
-/// the credentials of its opener and after asking whoever has a say (LSMs, fanotify). Past the end
-/// of the file there is nothing: `EIO`.
-pub(crate) fn of_file(file: &BackingFile, ra: &ReadaheadState, pos: u64) -> Result<PageBytes> {
+/// the credentials of its opener. Whoever has a say (LSMs, fanotify) is asked before a page is
+/// read, and of a watched file before a page that somebody else has read is used. Past the end of
+/// the file there is nothing: `EIO`.
+pub(crate) fn of_file(file: &BackingFile, state: &MetadataState, pos: u64) -> Result<PageBytes> {
     let index = page_index(pos)?;
     let left = file
         .size()
@@ -192,24 +242,35 @@ pub(crate) fn of_file(file: &BackingFile, ra: &ReadaheadState, pos: u64) -> Resu
         .filter(|left| *left > 0)
         .ok_or(EIO)?;
 
-    let folio = cred::with_opener(file.file(), || {
-        file.verify_read(pos, 1)?;
-        // SAFETY: The file and so its mapping are alive, and it has a filler (`BackingFile`).
-        unsafe {
-            from_err_ptr(extra::erofs_helper_read_metadata(
-                file.mapping(),
-                ra.0.get(),
-                file.file().as_ptr(),
-                index,
-                !file.has_pre_content(),
-            ))
+    // SAFETY: The file and so its mapping are alive. What is returned is a reference, or null.
+    let found = unsafe {
+        FolioRef::from_raw_or_null(extra::erofs_helper_find_metadata(file.mapping(), index))
+    };
+    let folio = match found.filter(|_| !file.is_watched() || state.was_asked(index)) {
+        Some(found) => found,
+        None => {
+            let folio = cred::with_opener(file.file(), || {
+                file.verify_read(pos, 1)?;
+                // SAFETY: As above, and the mapping has a filler (`BackingFile`).
+                unsafe {
+                    from_err_ptr(extra::erofs_helper_read_metadata(
+                        file.mapping(),
+                        state.ra.get(),
+                        file.file().as_ptr(),
+                        index,
+                        !file.has_pre_content(),
+                    ))
+                }
+            })?;
+            state.set_asked(index);
+            // SAFETY: What is returned is a reference.
+            unsafe { FolioRef::from_raw(folio) }
         }
-    })?;
+    };
     // Only what was asked for: who provides contents on access is told of whole pages.
     let in_page = PAGE_SIZE.wrapping_sub(pos as usize & (PAGE_SIZE - 1));
     let limit = usize::try_from(left).unwrap_or(usize::MAX).min(in_page);
-    // SAFETY: A reference is returned.
-    bytes_of(unsafe { FolioRef::from_raw(folio) }, pos, limit)
+    bytes_of(folio, pos, limit)
 }
 
 fn page_index(pos: u64) -> Result<kernel::ffi::c_ulong> {

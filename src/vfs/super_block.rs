@@ -269,6 +269,14 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
         unsafe { &mut *(*self.raw).s_fs_info.cast() }
     }
 
+    /// The first step. Not inlined, for the sake of the stack.
+    #[inline(never)]
+    fn fill(&mut self) -> Result {
+        let data = T::fill_super(self)?;
+        self.info().data.populate(data);
+        Ok(())
+    }
+
     /// The mount options.
     pub(crate) fn options(&mut self) -> &mut T::Options {
         &mut self.info().options
@@ -466,9 +474,7 @@ impl<T: FileSystem> SuperTables<T> {
                 log: unsafe { MountLog::from_raw(fc.cast(), sb) },
                 _life: PhantomData,
             };
-            let data = T::fill_super(&mut new)?;
-
-            new.info().data.populate(data);
+            new.fill()?;
             let log = new.log;
             // INVARIANT: The data was stored just now, for good.
             // SAFETY: By the above.

@@ -61,7 +61,7 @@ done <LIST >tries
 
 use "$A"
 while read -r name where backing pattern; do
-	[ "$where" = alone ] || try "$name" $backing >"first/$name.$backing"
+	[ "$where" = alone ] || try "$name" "$backing" >"first/$name.$backing"
 done <tries
 
 # verdict: what is wrong with /tmp/second and /tmp/said; $result otherwise
@@ -77,7 +77,7 @@ verdict() {
 	fi
 	if [ "$where" = mount ] || [ "$where" = access ]; then
 		for _side in first second; do
-			comparable "$name" $backing </tmp/$_side >/tmp/$_side.rest
+			comparable "$name" "$backing" </tmp/$_side >/tmp/$_side.rest
 		done
 		diff -U 0 /tmp/first.rest /tmp/second.rest | sed 1,2d >/tmp/difference
 		if [ -s /tmp/difference ]; then
@@ -99,7 +99,7 @@ use "$B"
 said
 while read -r name where backing pattern; do
 	[ "$where" != alone ] || [ "$B" != c ] || continue
-	try "$name" $backing >/tmp/second
+	try "$name" "$backing" >/tmp/second
 	said
 	[ ! -f "first/$name.$backing" ] || cp "first/$name.$backing" /tmp/first
 	verdict

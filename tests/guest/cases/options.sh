@@ -122,7 +122,7 @@ if [ "$B" != c ]; then
 fi
 for offset in 1 1073741824 9223372036854775808 9223372036854775807 18446744073709547520 18446744073709551615; do
 	for source in $image /dev/vda; do
-		mnt fsmount $m source=$source fsoffset=$offset >/tmp/answer
+		mnt fsmount $m source="$source" fsoffset="$offset" >/tmp/answer
 		_answer=$(head -n 1 /tmp/answer)
 		case $_answer in
 		'create: EINVAL' | 'create: EIO') ok "an offset of $offset in ${source##*/}: $_answer" ;;
@@ -188,7 +188,7 @@ exec 4<&-
 mnt mount $image $m
 check "an overlay on a file-backed mount" mount -t overlay overlay /mnt/below -o lowerdir=$m:/data/directory
 check "an overlay on that" mount -t overlay overlay /mnt/above -o lowerdir=/mnt/below:/data/directory
-check "shows the whole tree" test "$(ls /mnt/above | wc -l)" = "$(ls $m | wc -l)"
+check "shows the whole tree" test "$(find /mnt/above | wc -l)" = "$(find $m | wc -l)"
 check "with its data" cmp /mnt/above/file-70000 $m/file-70000
 umount /mnt/above
 cp $image directory/on-overlay
@@ -228,7 +228,7 @@ check "the driver is in /proc/filesystems" grep -qx '	erofs' /proc/filesystems
 # --- The log
 
 said
-if grep "/data/.*Can't open blockdev" $_log >/tmp/lines; then
+if grep "/data/.*Can't open blockdev" "$_log" >/tmp/lines; then
 	not_ok "no word of a block device that is none" "there is" /tmp/lines
 else
 	ok "no word of a block device that is none"

@@ -34,8 +34,8 @@ measure() {
 		sleep 0.5
 	done
 	for _cache in /sys/kernel/slab/*/shrink; do echo 1 >"$_cache"; done
-	for _what in Slab SUnreclaim Percpu VmallocUsed; do kilobytes $_what >/tmp/$_what.$1; done
-	awk 'NR > 2 { print $1, $2 }' /proc/slabinfo >/tmp/objects.$1
+	for _what in Slab SUnreclaim Percpu VmallocUsed; do kilobytes $_what >"/tmp/$_what.$1"; done
+	awk 'NR > 2 { print $1, $2 }' /proc/slabinfo >"/tmp/objects.$1"
 }
 
 round=0
