@@ -23,6 +23,7 @@ pub mod dirent;
 pub mod features;
 pub mod inode;
 pub mod map;
+pub mod metadata;
 pub mod superblock;
 pub mod units;
 pub mod view;
@@ -50,6 +51,10 @@ pub use self::map::{
     FlatMap,
     MapError,
     Placement, //
+};
+pub use self::metadata::{
+    Cursor,
+    Metadata, //
 };
 pub use self::superblock::{
     Superblock,

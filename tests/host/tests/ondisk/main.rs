@@ -7,6 +7,7 @@ mod dirent;
 mod image;
 mod inode;
 mod map;
+mod metadata;
 mod superblock;
 mod units;
 mod view;
