@@ -19,6 +19,7 @@
 // reachable in the module.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
+pub mod device;
 pub mod dirent;
 pub mod features;
 pub mod inode;
@@ -28,6 +29,12 @@ pub mod superblock;
 pub mod units;
 pub mod view;
 
+pub use self::device::{
+    Addressing,
+    DeviceError,
+    DeviceInfo,
+    DeviceRange, //
+};
 pub use self::dirent::{
     lookup,
     DirBlock,
@@ -84,4 +91,6 @@ pub enum ErrorKind {
     BadChecksum,
     /// A part of the format that is not known or not built in (`EOPNOTSUPP`).
     Unsupported,
+    /// It is on a device that the image does not have (`ENODEV`).
+    NoDevice,
 }
