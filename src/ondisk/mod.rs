@@ -19,6 +19,7 @@
 // reachable in the module.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
+pub mod chunk;
 pub mod device;
 pub mod dirent;
 pub mod features;
@@ -29,6 +30,7 @@ pub mod superblock;
 pub mod units;
 pub mod view;
 
+pub use self::chunk::ChunkMap;
 pub use self::device::{
     Addressing,
     DeviceError,

@@ -2,6 +2,7 @@
 
 //! Makes pieces of images, byte by byte: nothing here knows of the structures under test.
 
+use ondisk_tests::ondisk::units::Position;
 use ondisk_tests::ondisk::*;
 use std::cell::Cell;
 use zerocopy::FromBytes;
@@ -205,6 +206,23 @@ impl<'a> Metadata for Pages<'a> {
     }
 }
 
+/// As [`Pages`], with bytes that are other ones each time they are read.
+pub(crate) struct RestlessPages<'a> {
+    pub(crate) pages: Pages<'a>,
+    pub(crate) seed: u64,
+}
+
+impl Metadata for RestlessPages<'_> {
+    type Pos = MetaPos;
+    type View = Restless;
+    type Error = Failure;
+
+    fn view(&self, pos: MetaPos) -> Result<Restless, Failure> {
+        let seed = self.seed ^ pos.byte().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Ok(Restless::new(self.pages.bytes(pos).to_vec(), seed))
+    }
+}
+
 /// Metadata that cannot be read.
 pub(crate) struct Unreadable;
 
@@ -222,4 +240,11 @@ impl Metadata for Unreadable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     Read,
+    Map(MapError),
+}
+
+impl From<MapError> for Failure {
+    fn from(error: MapError) -> Self {
+        Self::Map(error)
+    }
 }

@@ -3,6 +3,7 @@
 //! Tests of `src/ondisk`, a module for each of its modules, and for whole images.
 
 mod build;
+mod chunk;
 mod device;
 mod dirent;
 mod image;
