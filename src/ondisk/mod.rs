@@ -26,9 +26,13 @@ pub mod features;
 pub mod inode;
 pub mod map;
 pub mod metadata;
+pub mod prefix;
 pub mod superblock;
 pub mod units;
 pub mod view;
+pub mod xattr;
+pub mod xattr_entries;
+pub mod xxhash;
 
 pub use self::chunk::ChunkMap;
 pub use self::device::{
@@ -79,6 +83,14 @@ pub use self::units::{
     Nid, //
 };
 pub use self::view::View;
+pub use self::xattr::{
+    Namespace,
+    XattrBody,
+    XattrEntries,
+    XattrEntry,
+    XattrError,
+    XattrPlace, //
+};
 
 /// What sort of refusal an error of this floor is. Each stands for one error number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -241,10 +241,17 @@ impl Metadata for Unreadable {
 pub(crate) enum Failure {
     Read,
     Map(MapError),
+    Xattr(XattrError),
 }
 
 impl From<MapError> for Failure {
     fn from(error: MapError) -> Self {
         Self::Map(error)
+    }
+}
+
+impl From<XattrError> for Failure {
+    fn from(error: XattrError) -> Self {
+        Self::Xattr(error)
     }
 }

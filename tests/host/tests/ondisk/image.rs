@@ -68,6 +68,12 @@ impl From<MapError> for Text {
     }
 }
 
+impl From<XattrError> for Text {
+    fn from(error: XattrError) -> Self {
+        Self(text(error))
+    }
+}
+
 /// Views end with their blocks.
 impl<'a> Metadata for &'a Reader {
     type Pos = MetaPos;

@@ -2,6 +2,7 @@
 
 //! Tests of `src/ondisk`, a module for each of its modules, and for whole images.
 
+mod attributes;
 mod build;
 mod chunk;
 mod device;
@@ -13,3 +14,5 @@ mod metadata;
 mod superblock;
 mod units;
 mod view;
+mod xattr;
+mod xxhash;
