@@ -93,6 +93,7 @@ pub(crate) fn errno(kind: ErrorKind) -> Error {
         ErrorKind::Corrupted => EFSCORRUPTED,
         ErrorKind::BadChecksum => EBADMSG,
         ErrorKind::Unsupported => EOPNOTSUPP,
+        ErrorKind::NoDevice => ENODEV,
     }
 }
 

@@ -228,12 +228,17 @@ pub enum MapError {
     InlineAcrossBlocks,
     /// The content would be past the end of the largest possible image.
     Overflow,
+    /// The image ends before what describes the content.
+    Truncated,
 }
 
 impl MapError {
     /// What sort of refusal this is.
     pub const fn kind(&self) -> ErrorKind {
-        ErrorKind::Corrupted
+        match self {
+            Self::InlineAcrossBlocks | Self::Overflow => ErrorKind::Corrupted,
+            Self::Truncated => ErrorKind::Io,
+        }
     }
 }
 
@@ -243,6 +248,7 @@ impl fmt::Display for MapError {
         f.write_str(match self {
             Self::InlineAcrossBlocks => "inline data across blocks",
             Self::Overflow => "data past the end of any image",
+            Self::Truncated => "the image ends inside the chunk table",
         })
     }
 }

@@ -19,14 +19,28 @@
 // reachable in the module.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
+pub mod chunk;
+pub mod device;
 pub mod dirent;
 pub mod features;
 pub mod inode;
 pub mod map;
+pub mod metadata;
+pub mod prefix;
 pub mod superblock;
 pub mod units;
 pub mod view;
+pub mod xattr;
+pub mod xattr_entries;
+pub mod xxhash;
 
+pub use self::chunk::ChunkMap;
+pub use self::device::{
+    Addressing,
+    DeviceError,
+    DeviceInfo,
+    DeviceRange, //
+};
 pub use self::dirent::{
     lookup,
     DirBlock,
@@ -51,6 +65,10 @@ pub use self::map::{
     MapError,
     Placement, //
 };
+pub use self::metadata::{
+    Cursor,
+    Metadata, //
+};
 pub use self::superblock::{
     Superblock,
     SuperblockError, //
@@ -65,6 +83,14 @@ pub use self::units::{
     Nid, //
 };
 pub use self::view::View;
+pub use self::xattr::{
+    Namespace,
+    XattrBody,
+    XattrEntries,
+    XattrEntry,
+    XattrError,
+    XattrPlace, //
+};
 
 /// What sort of refusal an error of this floor is. Each stands for one error number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,4 +105,6 @@ pub enum ErrorKind {
     BadChecksum,
     /// A part of the format that is not known or not built in (`EOPNOTSUPP`).
     Unsupported,
+    /// It is on a device that the image does not have (`ENODEV`).
+    NoDevice,
 }

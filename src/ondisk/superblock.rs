@@ -2,6 +2,7 @@
 
 //! The superblock (`struct erofs_super_block`).
 
+use super::device::DEVICE_SLOT_SIZE;
 pub use super::features::{
     Algorithms,
     CompatFeatures,
@@ -45,8 +46,6 @@ const CHECKSUM_SEED: u32 = 0x5045_b54a;
 const BASE_SIZE: usize = 128;
 /// The size of an extension slot in bytes.
 const EXTENSION_SIZE: usize = 16;
-/// The size of a slot of the device table in bytes (`struct erofs_deviceslot`).
-const DEVICE_SLOT_SIZE: u64 = 128;
 
 /// `struct erofs_super_block` up to its extension slots.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -268,7 +267,7 @@ impl Superblock {
             },
             // At most 2^23.
             device_table: ImagePos::new(
-                u64::from(raw.devt_slotoff.get()).wrapping_mul(DEVICE_SLOT_SIZE),
+                u64::from(raw.devt_slotoff.get()).wrapping_mul(DEVICE_SLOT_SIZE as u64),
             ),
             xattr_blkaddr: BlockNr::new(u64::from(raw.xattr_blkaddr.get())),
             xattr_prefix_start: raw.xattr_prefix_start.get(),

@@ -58,6 +58,14 @@ macro_rules! position {
             fn byte(self) -> u64 {
                 self.0
             }
+
+            fn advance(self, bytes: u64) -> Option<Self> {
+                self.checked_add(bytes)
+            }
+
+            fn distance(self, start: Self) -> Option<u64> {
+                self.since(start)
+            }
         }
     };
 }
@@ -91,10 +99,16 @@ unit! {
 position!(ImagePos);
 position!(FilePos);
 
-/// A byte position of either sort: what has an offset inside a block.
+/// A byte position of any sort: what has an offset inside a block, and others before and after it.
 pub trait Position: Copy {
     /// The bare byte position.
     fn byte(self) -> u64;
+
+    /// The position `bytes` further on.
+    fn advance(self, bytes: u64) -> Option<Self>;
+
+    /// The number of bytes from `start` to here; `None` if `start` is further on or elsewhere.
+    fn distance(self, start: Self) -> Option<u64>;
 }
 
 impl DeviceId {
@@ -155,6 +169,18 @@ impl Position for MetaPos {
         match self {
             Self::Image(pos) => pos.get(),
             Self::Metabox(pos) => pos.get(),
+        }
+    }
+
+    fn advance(self, bytes: u64) -> Option<Self> {
+        self.checked_add(bytes)
+    }
+
+    fn distance(self, start: Self) -> Option<u64> {
+        match (start, self) {
+            (Self::Image(start), Self::Image(pos)) => pos.since(start),
+            (Self::Metabox(start), Self::Metabox(pos)) => pos.since(start),
+            _ => None,
         }
     }
 }

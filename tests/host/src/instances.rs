@@ -4,7 +4,20 @@
 //!
 //! Nothing here is to be inlined elsewhere, or it would not be compiled here.
 
+use crate::ondisk::device::{
+    device_id_mask,
+    slots,
+    total_blocks, //
+};
 use crate::ondisk::inode::check_target;
+use crate::ondisk::xattr::{
+    LongPrefix,
+    LongPrefixes,
+    PrefixPlace,
+    PrefixTable,
+    LONG_PREFIX_MAX, //
+};
+use crate::ondisk::xxhash::xxh32;
 use crate::ondisk::*;
 use core::fmt;
 use core::mem::size_of;
@@ -31,6 +44,42 @@ impl View for Shared<'_> {
             *to = from.load(Ordering::Relaxed);
         }
         T::read_from_bytes(copy).ok()
+    }
+}
+
+/// Metadata that anyone provides.
+pub struct Source<'a, P, V>(&'a dyn Fn(P) -> Result<V, Failure>);
+
+impl<P: units::Position, V: View> Metadata for Source<'_, P, V> {
+    type Pos = P;
+    type View = V;
+    type Error = Failure;
+
+    fn view(&self, pos: P) -> Result<V, Failure> {
+        (self.0)(pos)
+    }
+}
+
+/// What can go wrong in metadata.
+#[derive(Debug)]
+pub enum Failure {
+    /// It cannot be read.
+    Read,
+    /// The mapping.
+    Map(MapError),
+    /// The attributes.
+    Xattr(XattrError),
+}
+
+impl From<MapError> for Failure {
+    fn from(error: MapError) -> Self {
+        Self::Map(error)
+    }
+}
+
+impl From<XattrError> for Failure {
+    fn from(error: XattrError) -> Self {
+        Self::Xattr(error)
     }
 }
 
@@ -127,6 +176,82 @@ macro_rules! instances {
             ) -> Result<Option<Dirent>, DirError> {
                 lookup(size, bits, name, fetch)
             }
+
+            /// [`ChunkMap::map`].
+            #[inline(never)]
+            pub fn chunk(
+                map: &ChunkMap,
+                pos: FilePos,
+                want: u64,
+                meta: &Source<'_, MetaPos, &'static $view>,
+            ) -> Result<Option<Extent>, Failure> {
+                map.map(pos, want, meta)
+            }
+
+            /// [`DeviceInfo::parse`].
+            #[inline(never)]
+            pub fn device(view: &$view, sb: &Superblock) -> Result<DeviceInfo, DeviceError> {
+                DeviceInfo::parse(view, sb)
+            }
+
+            /// [`XattrPlace`].
+            #[inline(never)]
+            pub fn xattr_body(
+                place: XattrPlace,
+                view: &$view,
+                sb: &Superblock,
+                nid: Nid,
+                meta: &Source<'_, MetaPos, &'static $view>,
+            ) -> Result<Option<XattrBody>, Failure> {
+                if place.has_no_acl(sb, view) || place.position(sb, nid).is_none() {
+                    return Ok(None);
+                }
+                place.read(meta, sb, nid).map(Some)
+            }
+
+            /// [`XattrEntries`], but for listing.
+            #[inline(never)]
+            pub fn xattr<'a>(
+                body: &XattrBody,
+                sb: &'a Superblock,
+                nid: Nid,
+                meta: &'a Source<'_, MetaPos, &'static $view>,
+                prefixes: &dyn LongPrefixes,
+                name: &[u8],
+                out: &mut [u8],
+            ) -> Result<Option<XattrEntry>, Failure> {
+                let mut entries = body.entries(meta, sb, nid);
+                let found = entries.find(prefixes, 1, name)?;
+                if let Some(entry) = &found {
+                    entries.copy_value(entry, out)?;
+                    entries.copy_name(entry, out)?;
+                }
+                Ok(found)
+            }
+
+            /// [`XattrEntries::list`].
+            #[inline(never)]
+            pub fn xattrs<'a>(
+                entries: &mut XattrEntries<'a, Source<'a, MetaPos, &'static $view>>,
+                prefixes: &[LongPrefix<'_>],
+                visible: &mut dyn FnMut(Namespace) -> bool,
+                out: Option<&mut [u8]>,
+            ) -> Result<Option<usize>, Failure> {
+                entries.list(prefixes, visible, out)
+            }
+
+            /// [`PrefixTable`].
+            #[inline(never)]
+            pub fn prefixes<'a>(
+                meta: &Source<'_, FilePos, &'static $view>,
+                sb: &Superblock,
+                start: FilePos,
+                buffer: &'a mut [u8; LONG_PREFIX_MAX],
+            ) -> Result<Option<LongPrefix<'a>>, Failure> {
+                let mut table = PrefixTable::new(meta, start, sb);
+                table.next_prefix(buffer)?;
+                table.next_prefix(buffer)
+            }
         }
     };
 }
@@ -173,6 +298,58 @@ pub fn map(map: &FlatMap, pos: FilePos) -> Result<Option<Extent>, MapError> {
     Ok(map.map(pos)?.and_then(|extent| extent.from(pos)))
 }
 
+/// [`ChunkMap::new`], [`XattrPlace::new`], [`PrefixPlace::new`].
+#[inline(never)]
+pub fn new_chunk_map(
+    inode: &Inode,
+    sb: &Superblock,
+    nid: Nid,
+) -> (Option<ChunkMap>, Option<XattrPlace>, Option<PrefixPlace>) {
+    (
+        ChunkMap::new(inode, sb, nid),
+        XattrPlace::new(inode),
+        PrefixPlace::new(sb),
+    )
+}
+
+/// [`Addressing::resolve`].
+#[inline(never)]
+pub fn resolve(
+    addressing: &Addressing<'_>,
+    id: DeviceId,
+    pos: ImagePos,
+) -> Result<(DeviceId, ImagePos), DeviceError> {
+    addressing.resolve(id, pos)
+}
+
+/// The device table.
+#[inline(never)]
+pub fn table(
+    sb: &Superblock,
+    devices: &[DeviceRange],
+    info: &DeviceInfo,
+    each: &mut dyn FnMut(DeviceId, ImagePos),
+) -> (u64, u16, usize) {
+    slots(sb).for_each(|(id, pos)| each(id, pos));
+    (
+        total_blocks(sb, devices),
+        device_id_mask(sb),
+        info.tag().len(),
+    )
+}
+
+/// [`XattrBody::may_have`].
+#[inline(never)]
+pub fn may_have(body: &XattrBody, sb: &Superblock, index: u8, name: &[u8]) -> bool {
+    body.may_have(sb, index, name)
+}
+
+/// [`xxh32`].
+#[inline(never)]
+pub fn hash(bytes: &[u8], seed: u32) -> u32 {
+    xxh32(bytes, seed)
+}
+
 /// [`BlockBits`].
 #[inline(never)]
 pub fn units(bits: BlockBits, nr: BlockNr, pos: MetaPos) -> (Option<ImagePos>, u32, u64) {
@@ -185,11 +362,14 @@ pub fn units(bits: BlockBits, nr: BlockNr, pos: MetaPos) -> (Option<ImagePos>, u
 pub fn errors(
     f: &mut fmt::Formatter<'_>,
     errors: (SuperblockError, InodeError, MapError, DirError),
+    more: (DeviceError, XattrError),
 ) -> fmt::Result {
     fmt::Display::fmt(&errors.0, f)?;
     fmt::Display::fmt(&errors.1, f)?;
     fmt::Display::fmt(&errors.2, f)?;
-    fmt::Display::fmt(&errors.3, f)
+    fmt::Display::fmt(&errors.3, f)?;
+    fmt::Display::fmt(&more.0, f)?;
+    fmt::Display::fmt(&more.1, f)
 }
 
 /// What no-panic has to find.

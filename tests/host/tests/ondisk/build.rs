@@ -2,6 +2,7 @@
 
 //! Makes pieces of images, byte by byte: nothing here knows of the structures under test.
 
+use ondisk_tests::ondisk::units::Position;
 use ondisk_tests::ondisk::*;
 use std::cell::Cell;
 use zerocopy::FromBytes;
@@ -163,5 +164,94 @@ impl View for Restless {
             copy[self.random() as usize % size] = self.random() as u8;
         }
         T::read_from_bytes(&copy).ok()
+    }
+}
+
+/// Metadata whose views end with each page.
+#[derive(Clone, Copy)]
+pub(crate) struct Pages<'a> {
+    pub(crate) image: &'a [u8],
+    pub(crate) metabox: &'a [u8],
+    pub(crate) page: usize,
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn new(image: &'a [u8], page: usize) -> Self {
+        Self {
+            image,
+            metabox: &[],
+            page,
+        }
+    }
+
+    /// The bytes at `pos` up to the end of their page; none where there are no more.
+    pub(crate) fn bytes(&self, pos: MetaPos) -> &'a [u8] {
+        let (bytes, pos) = match pos {
+            MetaPos::Image(pos) => (self.image, pos.get()),
+            MetaPos::Metabox(pos) => (self.metabox, pos.get()),
+        };
+        let start = usize::try_from(pos).unwrap().min(bytes.len());
+        let end = (start + 1).next_multiple_of(self.page).min(bytes.len());
+        &bytes[start..end]
+    }
+}
+
+impl<'a> Metadata for Pages<'a> {
+    type Pos = MetaPos;
+    type View = &'a [u8];
+    type Error = Failure;
+
+    fn view(&self, pos: MetaPos) -> Result<Self::View, Failure> {
+        Ok(self.bytes(pos))
+    }
+}
+
+/// As [`Pages`], with bytes that are other ones each time they are read.
+pub(crate) struct RestlessPages<'a> {
+    pub(crate) pages: Pages<'a>,
+    pub(crate) seed: u64,
+}
+
+impl Metadata for RestlessPages<'_> {
+    type Pos = MetaPos;
+    type View = Restless;
+    type Error = Failure;
+
+    fn view(&self, pos: MetaPos) -> Result<Restless, Failure> {
+        let seed = self.seed ^ pos.byte().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Ok(Restless::new(self.pages.bytes(pos).to_vec(), seed))
+    }
+}
+
+/// Metadata that cannot be read.
+pub(crate) struct Unreadable;
+
+impl Metadata for Unreadable {
+    type Pos = MetaPos;
+    type View = [u8; 0];
+    type Error = Failure;
+
+    fn view(&self, _: MetaPos) -> Result<[u8; 0], Failure> {
+        Err(Failure::Read)
+    }
+}
+
+/// What can go wrong when metadata is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    Read,
+    Map(MapError),
+    Xattr(XattrError),
+}
+
+impl From<MapError> for Failure {
+    fn from(error: MapError) -> Self {
+        Self::Map(error)
+    }
+}
+
+impl From<XattrError> for Failure {
+    fn from(error: XattrError) -> Self {
+        Self::Xattr(error)
     }
 }

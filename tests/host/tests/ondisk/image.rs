@@ -3,6 +3,10 @@
 //! Images made by mkfs.erofs, read with nothing but `ondisk` and compared with what went in.
 
 use super::build::crc32c;
+use ondisk_tests::ondisk::device::{
+    slots,
+    total_blocks, //
+};
 use ondisk_tests::ondisk::inode::check_target;
 use ondisk_tests::ondisk::*;
 use proptest::prelude::*;
@@ -14,6 +18,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{
     chown,
     symlink,
+    FileExt,
     FileTypeExt,
     MetadataExt,
     PermissionsExt, //
@@ -27,49 +32,151 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// A reader of images: what the driver does, without a page cache.
-struct Reader {
+pub(crate) struct Reader {
     image: Vec<u8>,
-    sb: Superblock,
+    pub(crate) sb: Superblock,
+    /// The devices from 1 on; none if all are in the image.
+    devices: Vec<Vec<u8>>,
+    ranges: Vec<DeviceRange>,
 }
 
-type Result<T> = std::result::Result<T, String>;
+pub(crate) type Result<T> = std::result::Result<T, String>;
 
-fn text(error: impl std::fmt::Display) -> String {
+pub(crate) fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-impl Reader {
-    fn new(image: Vec<u8>) -> Result<Self> {
-        let page = &image[..image.len().min(4096)];
-        let sb = Superblock::parse(page, 12, crc32c).map_err(text)?;
-        Ok(Self { image, sb })
+/// An error of any sort, as text.
+#[derive(Debug)]
+pub(crate) struct Text(String);
+
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<DirError> for Text {
+    fn from(error: DirError) -> Self {
+        Self(text(error))
+    }
+}
+
+impl From<MapError> for Text {
+    fn from(error: MapError) -> Self {
+        Self(text(error))
+    }
+}
+
+impl From<XattrError> for Text {
+    fn from(error: XattrError) -> Self {
+        Self(text(error))
+    }
+}
+
+/// Views end with their blocks.
+impl<'a> Metadata for &'a Reader {
+    type Pos = MetaPos;
+    type View = &'a [u8];
+    type Error = Text;
+
+    fn view(&self, pos: MetaPos) -> std::result::Result<&'a [u8], Text> {
+        let MetaPos::Image(pos) = pos else {
+            return Err(Text(format!("metadata at {pos:?}")));
+        };
+        let start = usize::try_from(pos.get()).map_err(|error| Text(text(error)))?;
+        let start = start.min(self.image.len());
+        let left = self.sb.block_bits.size() - self.sb.block_bits.offset_in(pos);
+        let end = (start + left as usize).min(self.image.len());
+        Ok(&self.image[start..end])
+    }
+}
+
+/// Where the content of a file is.
+pub(crate) enum Map {
+    Flat(FlatMap),
+    Chunk(ChunkMap),
+}
+
+impl Map {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Flat(map) => map.size(),
+            Self::Chunk(map) => map.size(),
+        }
     }
 
-    /// `len` bytes of the image.
-    fn bytes(&self, pos: ImagePos, len: u64) -> Result<&[u8]> {
+    fn map(&self, reader: &Reader, pos: FilePos, want: u64) -> Result<Option<Extent>> {
+        match self {
+            Self::Flat(map) => map.map(pos).map_err(text),
+            Self::Chunk(map) => map.map(pos, want, &reader).map_err(text),
+        }
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(image: Vec<u8>) -> Result<Self> {
+        Self::with_devices(image, Vec::new())
+    }
+
+    pub(crate) fn with_devices(image: Vec<u8>, devices: Vec<Vec<u8>>) -> Result<Self> {
+        let page = &image[..image.len().min(4096)];
+        let sb = Superblock::parse(page, 12, crc32c).map_err(text)?;
+        let mut reader = Self {
+            image,
+            sb,
+            devices,
+            ranges: Vec::new(),
+        };
+        for (id, pos) in slots(&reader.sb) {
+            let slot = reader.bytes(DeviceId::PRIMARY, pos, 128)?;
+            let info = DeviceInfo::parse(slot, &reader.sb).map_err(text)?;
+            reader.ranges.push(info.range);
+            assert_eq!(reader.ranges.len(), usize::from(id.get()));
+        }
+        Ok(reader)
+    }
+
+    /// `len` bytes of a device as it is.
+    fn bytes(&self, id: DeviceId, pos: ImagePos, len: u64) -> Result<&[u8]> {
+        let device = match usize::from(id.get()).checked_sub(1) {
+            None => &self.image,
+            Some(index) => self.devices.get(index).ok_or("no such device")?,
+        };
         let start = usize::try_from(pos.get()).map_err(text)?;
         let end = usize::try_from(len)
             .ok()
             .and_then(|len| start.checked_add(len));
-        end.and_then(|end| self.image.get(start..end))
+        end.and_then(|end| device.get(start..end))
             .ok_or(format!("{len} bytes at {pos}: past the image's end"))
     }
 
-    fn position(&self, nid: Nid) -> Result<ImagePos> {
+    /// `len` bytes of what the image calls a device.
+    fn resolved(&self, id: DeviceId, pos: ImagePos, len: u64) -> Result<&[u8]> {
+        let addressing = Addressing {
+            bits: self.sb.block_bits,
+            devices: &self.ranges,
+            flat: self.devices.is_empty(),
+        };
+        let (id, pos) = addressing.resolve(id, pos).map_err(text)?;
+        self.bytes(id, pos, len)
+    }
+
+    pub(crate) fn position(&self, nid: Nid) -> Result<ImagePos> {
         match Inode::position(&self.sb, nid) {
             Some(MetaPos::Image(pos)) => Ok(pos),
             other => Err(format!("nid {nid} is at {other:?}")),
         }
     }
 
-    fn inode(&self, nid: Nid) -> Result<Inode> {
+    pub(crate) fn inode(&self, nid: Nid) -> Result<Inode> {
         let start = self.position(nid)?.get().min(self.image.len() as u64) as usize;
         let rest = &self.image[start..];
         Inode::parse(&rest[..rest.len().min(64)], &self.sb, nid).map_err(text)
     }
 
     /// `len` bytes of a file, or what there is of them.
-    fn read(&self, map: &FlatMap, mut pos: u64, len: u64) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, map: &Map, mut pos: u64, len: u64) -> Result<Vec<u8>> {
         let end = map.size().min(pos.saturating_add(len));
         if end - pos > 1 << 26 {
             return Err("too large".into());
@@ -77,15 +184,15 @@ impl Reader {
         let mut content = Vec::new();
         while pos < end {
             let at = FilePos::new(pos);
-            let extent = map.map(at).map_err(text)?.ok_or("a gap")?;
+            let extent = map.map(self, at, end - pos)?.ok_or("a gap")?;
             let extent = extent.from(at).ok_or("another extent")?;
             let len = extent.len.min(end - pos);
             match extent.at {
                 Placement::Hole => content.resize(content.len() + len as usize, 0),
-                Placement::Device { pos, .. }
-                | Placement::Inline {
+                Placement::Device { id, pos } => content.extend(self.resolved(id, pos, len)?),
+                Placement::Inline {
                     pos: MetaPos::Image(pos),
-                } => content.extend(self.bytes(pos, len)?),
+                } => content.extend(self.bytes(DeviceId::PRIMARY, pos, len)?),
                 Placement::Inline { pos } => return Err(format!("data at {pos:?}")),
             }
             pos += len;
@@ -93,15 +200,18 @@ impl Reader {
         Ok(content)
     }
 
-    fn map(&self, inode: &Inode, nid: Nid) -> Result<FlatMap> {
-        FlatMap::new(inode, &self.sb, nid).ok_or("not a flat layout".into())
+    pub(crate) fn map(&self, inode: &Inode, nid: Nid) -> Result<Map> {
+        FlatMap::new(inode, &self.sb, nid)
+            .map(Map::Flat)
+            .or_else(|| ChunkMap::new(inode, &self.sb, nid).map(Map::Chunk))
+            .ok_or("neither flat nor in chunks".into())
     }
 
     fn target(&self, inode: &Inode, nid: Nid) -> Result<Vec<u8>> {
         let pos = MetaPos::Image(self.position(nid)?);
         match inode.fast_symlink(pos, self.sb.block_bits) {
             Some(MetaPos::Image(pos)) => {
-                let target = self.bytes(pos, inode.size)?.to_vec();
+                let target = self.bytes(DeviceId::PRIMARY, pos, inode.size)?.to_vec();
                 check_target(nid, &target).map_err(text)?;
                 Ok(target)
             }
@@ -110,7 +220,7 @@ impl Reader {
     }
 
     /// The entries of a directory in their order.
-    fn list(&self, inode: &Inode, nid: Nid) -> Result<Vec<(Vec<u8>, Nid, u8)>> {
+    pub(crate) fn list(&self, inode: &Inode, nid: Nid) -> Result<Vec<(Vec<u8>, Nid, u8)>> {
         let map = self.map(inode, nid)?;
         let block_size = u64::from(self.sb.block_bits.size());
         let mut entries = Vec::new();
@@ -139,21 +249,14 @@ impl Reader {
                 View::get(&self.0[..], at)
             }
         }
-        #[derive(Debug)]
-        struct Error(String);
-        impl From<DirError> for Error {
-            fn from(error: DirError) -> Self {
-                Self(error.to_string())
-            }
-        }
         let found = lookup(map.size(), self.sb.block_bits, name, |pos, len| {
             self.read(&map, pos.get(), len as u64)
                 .map(Bytes)
-                .map_err(Error)
+                .map_err(Text)
         });
         match found {
             Ok(found) => Ok(found.map(|found| found.nid)),
-            Err(Error(error)) => Err(error),
+            Err(Text(error)) => Err(error),
         }
     }
 }
@@ -168,16 +271,16 @@ fn content(seed: usize, len: usize) -> Vec<u8> {
     (0..len).map(next).collect()
 }
 
-fn write(path: &Path, bytes: &[u8]) {
+pub(crate) fn write(path: &Path, bytes: &[u8]) {
     fs::File::create(path).unwrap().write_all(bytes).unwrap();
 }
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(std::process::id().to_string())
 }
 
 /// Removes what earlier runs have left.
-fn clean_up() {
+pub(crate) fn clean_up() {
     for folder in fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap() {
         let folder = folder.unwrap();
         if !Path::new("/proc").join(folder.file_name()).exists() {
@@ -214,6 +317,24 @@ fn tree() -> &'static Path {
         for size in [0, 1, 2, 100, 1_000_000] {
             write(&sizes.join(size.to_string()), &content(size, size));
         }
+
+        // Holes, and the same content more than once.
+        let sparse = tree.join("sparse");
+        fs::create_dir(&sparse).unwrap();
+        fs::File::create(sparse.join("nothing"))
+            .unwrap()
+            .set_len(100_001)
+            .unwrap();
+        for size in [50_000, 65_536] {
+            let bytes = content(size, size);
+            let file = fs::File::create(sparse.join(size.to_string())).unwrap();
+            file.write_all_at(&bytes, 16384).unwrap();
+            file.set_len(200_000).unwrap();
+        }
+        let mut twice = content(7, 20_000);
+        twice.resize(40_960, 0);
+        twice.extend_from_within(..);
+        write(&sparse.join("twice"), &twice);
 
         // Directories of many blocks and of few, with names of all lengths and bytes.
         let many = tree.join("many");
@@ -279,24 +400,38 @@ fn tree() -> &'static Path {
     })
 }
 
-/// An image of the tree.
-fn image(name: &str, options: &[&str]) -> Vec<u8> {
-    let path = folder().join(name);
-    let tree = tree();
-    let made = Command::new("mkfs.erofs")
-        .args(["--quiet", "-x-1"])
-        .args(options)
-        .args([&path, tree])
+/// Runs a command that has to succeed.
+pub(crate) fn run(command: &mut Command) {
+    let ran = command
         .output()
-        .expect("mkfs.erofs is not here: tests/host/run goes where it is");
+        .expect("it is not here: tests/host/run goes where it is");
     assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
+        ran.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&ran.stderr)
     );
-    let image = fs::read(&path).unwrap();
+}
+
+/// The content of a file, which is removed.
+fn take(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
     fs::remove_file(path).unwrap();
-    image
+    bytes
+}
+
+/// An image of a tree.
+pub(crate) fn make(name: &str, options: &[&str], tree: &Path) -> Vec<u8> {
+    let path = folder().join(name);
+    run(Command::new("mkfs.erofs")
+        .arg("--quiet")
+        .args(options)
+        .args([&path, tree]));
+    take(&path)
+}
+
+/// An image of the tree without extended attributes.
+fn image(name: &str, options: &[&str]) -> Vec<u8> {
+    make(name, &[&["-x-1"], options].concat(), tree())
 }
 
 /// Which sorts of layouts and inodes were met.
@@ -304,6 +439,9 @@ fn image(name: &str, options: &[&str]) -> Vec<u8> {
 struct Met {
     plain: usize,
     inline: usize,
+    chunks: usize,
+    holes: usize,
+    on_devices: usize,
     compact: usize,
     extended: usize,
     fast_links: usize,
@@ -326,6 +464,7 @@ fn compare(reader: &Reader, met: &mut Met, path: &Path, nid: Nid, parent: Nid) {
         // Directories and links stay so whatever mkfs.erofs is told.
         Layout::FlatInline { .. } if inode.kind == FileKind::Regular => met.inline += 1,
         Layout::FlatInline { .. } => {}
+        Layout::Chunk { .. } => met.chunks += 1,
         other => panic!("{what}: {other:?}"),
     }
     if inode.inode_size == 64 {
@@ -362,9 +501,15 @@ fn compare(reader: &Reader, met: &mut Met, path: &Path, nid: Nid, parent: Nid) {
                 inode.sectors(bits),
                 meta.len().next_multiple_of(u64::from(bits.size())) / 512
             );
-            let read = reader
-                .read(&reader.map(&inode, nid).unwrap(), 0, u64::MAX)
-                .unwrap();
+            let map = reader.map(&inode, nid).unwrap();
+            let read = reader.read(&map, 0, u64::MAX).unwrap();
+            if let Some(extent) = map.map(reader, FilePos::ZERO, 1).unwrap() {
+                match extent.at {
+                    Placement::Hole => met.holes += 1,
+                    Placement::Device { id, .. } if id != DeviceId::PRIMARY => met.on_devices += 1,
+                    _ => {}
+                }
+            }
             assert!(read == fs::read(path).unwrap(), "{what}: another content");
         }
         FileKind::Symlink => {
@@ -523,6 +668,133 @@ fn images_are_what_went_in() {
     }
 }
 
+/// An image followed by its devices, each in its place.
+fn flat(reader: &Reader) -> Vec<u8> {
+    let mut flat = reader.image.clone();
+    for (range, device) in reader.ranges.iter().zip(&reader.devices) {
+        let start = (range.uniaddr.unwrap().get() as usize) << reader.sb.block_bits.bits();
+        assert!(flat.len() <= start);
+        flat.resize(start, 0);
+        // Tarballs end with zeros that do not count.
+        let len = (range.blocks as usize) << reader.sb.block_bits.bits();
+        flat.extend(&device[..len.min(device.len())]);
+    }
+    flat
+}
+
+#[test]
+fn images_in_chunks() {
+    for (block, chunk) in [
+        ("512", "512"),
+        ("1024", "8192"),
+        ("4096", "4096"),
+        ("4096", "65536"),
+    ] {
+        for (index, options) in [&[][..], &["force-chunk-indexes"], &["force-inode-blockmap"]]
+            .into_iter()
+            .enumerate()
+        {
+            for on_device in [false, true] {
+                let name = format!("chunks.{block}.{chunk}.{index}.{on_device}");
+                let blob = folder().join(format!("{name}.blob"));
+                let mut arguments = vec![format!("-b{block}"), format!("--chunksize={chunk}")];
+                arguments.extend(options.iter().map(|option| format!("-E{option}")));
+                if on_device {
+                    if index == 2 {
+                        // A block map knows of no devices.
+                        continue;
+                    }
+                    write(&blob, b"");
+                    arguments.push(format!("--blobdev={}", blob.display()));
+                }
+                let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+                let image = image(&name, &arguments);
+                let devices = on_device.then(|| take(&blob));
+                let reader = Reader::with_devices(image, Vec::from_iter(devices)).unwrap();
+                let mut met = Met::default();
+                let root = reader.sb.root_nid;
+                compare(&reader, &mut met, tree(), root, root);
+                assert!(met.chunks > 100 && met.holes > 0, "{name}");
+                assert_eq!(met.on_devices > 0, on_device, "{name}");
+                assert_eq!(reader.sb.extra_devices, u16::from(on_device));
+                if on_device {
+                    let blocks = total_blocks(&reader.sb, &reader.ranges);
+                    assert_eq!(blocks, reader.sb.blocks + reader.ranges[0].blocks);
+                }
+            }
+        }
+    }
+}
+
+/// Tarballs as devices: with them, and with all in one file.
+#[test]
+fn images_of_tarballs() {
+    let mut layers = Vec::new();
+    let mut tarballs = Vec::new();
+    for (layer, parts) in [&["sizes", "sparse"][..], &["links", "special"], &["many"]]
+        .into_iter()
+        .enumerate()
+    {
+        let tarball = folder().join(format!("{layer}.tar"));
+        run(Command::new("tar")
+            .arg("--exclude=socket")
+            .arg("-C")
+            .arg(tree())
+            .arg("-cf")
+            .arg(&tarball)
+            .args(parts));
+        let image = folder().join(format!("{layer}.erofs"));
+        run(Command::new("mkfs.erofs")
+            .args(["--quiet", "--tar=i"])
+            .args([&image, &tarball]));
+        let bytes = fs::read(&image).unwrap();
+        let reader = Reader::with_devices(bytes, vec![take(&tarball)]).unwrap();
+        compare_layer(&reader, parts);
+        tarballs.extend(reader.devices);
+        layers.push(image);
+    }
+    // In one image, which has the metadata only.
+    let merged = folder().join("merged.erofs");
+    run(Command::new("mkfs.erofs")
+        .args(["--quiet", "--aufs"])
+        .arg(&merged)
+        .args(&layers));
+    let reader = Reader::with_devices(take(&merged), tarballs).unwrap();
+    assert_eq!(reader.ranges.len(), 3);
+    let all = ["sizes", "sparse", "links", "special", "many"];
+    compare_layer(&reader, &all);
+    let reader = Reader::new(flat(&reader)).unwrap();
+    compare_layer(&reader, &all);
+}
+
+/// Compares the contents of the regular files in some folders of the tree.
+fn compare_layer(reader: &Reader, parts: &[&str]) {
+    let child = |nid: Nid, name: &OsStr| {
+        let inode = reader.inode(nid).unwrap();
+        let found = reader.look_up(&inode, nid, name.as_bytes()).unwrap();
+        found.unwrap_or_else(|| panic!("no {name:?}"))
+    };
+    for part in parts {
+        let folder = child(reader.sb.root_nid, OsStr::new(part));
+        for entry in fs::read_dir(tree().join(part)).unwrap() {
+            let entry = entry.unwrap();
+            if !entry.file_type().unwrap().is_file() {
+                continue;
+            }
+            let nid = child(folder, &entry.file_name());
+            let inode = reader.inode(nid).unwrap();
+            let map = reader.map(&inode, nid).unwrap();
+            let content = reader.read(&map, 0, u64::MAX);
+            assert!(
+                content.as_ref() == Ok(&fs::read(entry.path()).unwrap()),
+                "{}: {:?}",
+                entry.path().display(),
+                content.map(|content| content.len())
+            );
+        }
+    }
+}
+
 /// The number of names in a tree.
 fn count(path: &Path) -> usize {
     fs::read_dir(path)
@@ -580,7 +852,18 @@ fn walk(reader: &Reader) -> Result<usize> {
 /// An image with damage where the metadata is: no panic, no endless loop.
 #[test]
 fn damaged_images() {
-    let image = image("damaged", &["-b1024", "-Enosbcrc"]);
+    damage(image("damaged", &["-b1024", "-Enosbcrc"]));
+}
+
+#[test]
+fn damaged_images_in_chunks() {
+    damage(image(
+        "chunks",
+        &["-b1024", "-Enosbcrc", "--chunksize=1024"],
+    ));
+}
+
+fn damage(image: Vec<u8>) {
     let first = Reader::new(image.clone()).unwrap();
     assert_eq!(walk(&first), Ok(count(tree()) + 1));
     let mut errors = 0;

@@ -2,11 +2,17 @@
 
 //! Tests of `src/ondisk`, a module for each of its modules, and for whole images.
 
+mod attributes;
 mod build;
+mod chunk;
+mod device;
 mod dirent;
 mod image;
 mod inode;
 mod map;
+mod metadata;
 mod superblock;
 mod units;
 mod view;
+mod xattr;
+mod xxhash;
