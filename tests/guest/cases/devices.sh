@@ -35,7 +35,6 @@ around_page_cache() {
 	grep -q ' /mnt/unit erofs .*\bdirectio\b' /proc/mounts && like_source "$2" && mnt umount /mnt/unit
 }
 
-# One that ends within a block cannot be read around the page cache there.
 for image in b4096-extended-inline b4096-extended-plain; do
 	check "$image, sectors of 4096 bytes" sectors_of_4096 $image all-kinds
 done
@@ -44,6 +43,7 @@ for image in b4096-extended-inline b4096-compact-plain b512-extended-inline b102
 	check "$image, directio" around_page_cache $image all-kinds
 done
 check "b4096-large, directio" around_page_cache b4096-large large
+# A file that ends within a block cannot be read around the page cache there.
 for image in trimmed-b512-plain trimmed-b4096-plain odd-b512-small; do
 	check "$image, directio" around_page_cache $image small
 done
