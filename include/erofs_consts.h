@@ -4,6 +4,7 @@
 #define _EROFS_CONSTS_H
 
 #include <linux/blk_types.h>
+#include <linux/blkdev.h>
 #include <linux/errno.h>
 #include <linux/fadvise.h>
 #include <linux/fs.h>
@@ -21,6 +22,7 @@ const gfp_t CONST_GFP_NOFAIL = GFP_KERNEL | __GFP_NOFAIL;
 
 const slab_flags_t CONST_SLAB_INODES = SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT;
 
+const blk_mode_t CONST_BLK_OPEN_READ = BLK_OPEN_READ;
 const blk_opf_t CONST_REQ_OP_READ = REQ_OP_READ;
 const blk_opf_t CONST_REQ_RAHEAD = REQ_RAHEAD;
 

@@ -20,6 +20,7 @@ mod ondisk;
 mod options;
 mod super_block;
 mod vfs;
+mod volume;
 
 use crate::{
     super_block::{

@@ -7,6 +7,7 @@
 use crate::vfs::context::{
     Constant,
     ConstantTable,
+    OwnedString,
     Parameter,
     ParameterSpec,
     ParameterTable, //
@@ -29,15 +30,17 @@ const CACHE_STRATEGY: u8 = 2;
 const DIRECTIO: u8 = 3;
 const FSOFFSET: u8 = 4;
 const SOURCE: u8 = 5;
+const DEVICE: u8 = 6;
 
 /// What there is, by name.
-pub(crate) static TABLE: ParameterTable<6> = ParameterTable::new([
+pub(crate) static TABLE: ParameterTable<7> = ParameterTable::new([
     ParameterSpec::flag_no(c"user_xattr", USER_XATTR),
     ParameterSpec::flag_no(c"acl", ACL),
     ParameterSpec::one_of(c"cache_strategy", CACHE_STRATEGY, &CACHE_STRATEGIES),
     ParameterSpec::flag_no(c"directio", DIRECTIO),
     ParameterSpec::u64(c"fsoffset", FSOFFSET),
     ParameterSpec::file_or_string(c"source", SOURCE),
+    ParameterSpec::string(c"device", DEVICE),
 ]);
 
 static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
@@ -56,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) fsoffset: u64,
     /// The source, where it was given as a file.
     pub(crate) source: Option<ARef<File>>,
+    /// The paths of the devices beside the primary one, from device 1 on.
+    pub(crate) devices: KVec<OwnedString>,
 }
 
 impl Options {
@@ -67,6 +72,7 @@ impl Options {
             directio: AtomicBool::new(false),
             fsoffset: 0,
             source: None,
+            devices: KVec::new(),
         }
     }
 
@@ -105,10 +111,27 @@ impl Options {
                 }
                 self.source = parameter.into_source()?;
             }
+            DEVICE => self.add_device(parameter.into_string()?)?,
             // Of compressed images only.
             CACHE_STRATEGY => {}
             _ => return Err(EINVAL),
         }
+        Ok(())
+    }
+
+    /// Adds a device after the others.
+    fn add_device(&mut self, path: OwnedString) -> Result {
+        if self.devices.len() == self.devices.capacity() {
+            let more = self.devices.len().saturating_mul(2).max(4);
+            let mut devices = KVec::with_capacity(more, GFP_KERNEL)?;
+            for device in core::mem::take(&mut self.devices) {
+                devices.push_within_capacity(device).map_err(|_| ENOMEM)?;
+            }
+            self.devices = devices;
+        }
+        self.devices
+            .push_within_capacity(path)
+            .map_err(|_| ENOMEM)?;
         Ok(())
     }
 

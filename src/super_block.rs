@@ -7,6 +7,10 @@
 use crate::{
     backing::{
         block::Place,
+        devices::{
+            Devices,
+            Opened, //
+        },
         file::ImageFile,
         Image,
         Medium, //
@@ -18,6 +22,7 @@ use crate::{
     },
     ondisk::{
         self,
+        device,
         superblock::IncompatFeatures,
         BlockBits,
         ErrorKind,
@@ -53,7 +58,8 @@ use crate::{
             SuperBlock,
             SuperTables, //
         }, //
-    }, //
+    },
+    volume, //
 };
 use core::ffi::CStr;
 use kernel::{
@@ -77,6 +83,21 @@ pub(crate) struct SuperInfo {
     pub(crate) disk: ondisk::Superblock,
     /// Where the image is.
     pub(crate) medium: Medium,
+    /// Where the rest of it is.
+    pub(crate) devices: Devices,
+}
+
+/// Whether files are read around their page cache (`directio`).
+fn set_direct(medium: &Medium, devices: &Devices, bits: BlockBits, on: bool) {
+    let block_size = on.then_some(bits.size());
+    if let Medium::File(file) = medium {
+        file.set_direct(block_size);
+    }
+    if let Opened::File(files) = devices.opened() {
+        for file in files {
+            file.set_direct(block_size);
+        }
+    }
 }
 
 /// The image of a mount.
@@ -100,7 +121,7 @@ pub(crate) fn errno(kind: ErrorKind) -> Error {
 impl Erofs {
     /// Whether an image can be read from `file`: it must not be on a filesystem that is stacked on
     /// others, so that the depth of the kernel's stack is bounded.
-    fn check_stacking(file: &BackingFile) -> bool {
+    pub(crate) fn check_stacking(file: &BackingFile) -> bool {
         file.stack_depth() == 0 && !file.is_on_file_backed::<Self>()
     }
 
@@ -191,8 +212,6 @@ impl Erofs {
             "compressed images"
         } else if disk.incompat.contains(IncompatFeatures::METABOX) {
             "images with a metabox"
-        } else if disk.extra_devices != 0 {
-            "images on several devices"
         } else {
             return Ok(());
         };
@@ -288,19 +307,18 @@ impl FileSystem for Erofs {
     fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<SuperInfo> {
         let medium = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &medium)?;
+        let devices = volume::open(sb, &disk, &medium)?;
         Self::use_blocks(sb, disk.block_bits)?;
         Self::check_supported(sb, &disk)?;
 
-        if let Medium::File(file) = &medium {
-            let block_size = disk.block_bits.size();
-            file.set_direct(sb.options().directio().then_some(block_size));
-        }
         let acl = sb.options().acl();
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
+        set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
         Ok(SuperInfo {
             disk: KBox::into_inner(disk),
             medium,
+            devices,
         })
     }
 
@@ -330,16 +348,19 @@ impl FileSystem for Erofs {
         // An option that is not given is back at its default.
         sb.options().take_over(options);
         flags.set_posix_acl(options.acl());
-        if let Medium::File(file) = &info.medium {
-            file.set_direct(options.directio().then_some(info.disk.block_bits.size()));
-        }
+        set_direct(
+            &info.medium,
+            &info.devices,
+            info.disk.block_bits,
+            options.directio(),
+        );
         Ok(())
     }
 
     fn statfs(sb: &SuperBlock<Self>, stat: &mut StatFs<'_>) {
         let disk = &sb.data().disk;
 
-        stat.set_blocks(disk.blocks);
+        stat.set_blocks(device::total_blocks(disk, sb.data().devices.ranges()));
         stat.set_files(u64::MAX, u64::MAX.wrapping_sub(disk.inos));
         stat.set_name_max(255);
         let half = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));

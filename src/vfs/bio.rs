@@ -56,6 +56,15 @@ impl BlockDevice {
         unsafe { raw.cast::<Self>().as_ref() }
     }
 
+    /// # Safety
+    ///
+    /// `raw` must be a device that is open for `'a`.
+    #[inline]
+    pub(super) unsafe fn from_open<'a>(raw: NonNull<bindings::block_device>) -> &'a Self {
+        // SAFETY: By contract; `repr(transparent)`. INVARIANT: by contract.
+        unsafe { raw.cast::<Self>().as_ref() }
+    }
+
     #[inline]
     fn as_raw(&self) -> *mut bindings::block_device {
         self.0.get()

@@ -19,6 +19,7 @@
 //! | `dentry` in `->lookup`| [`dentry::LookupDentry`]           |                               |
 //! | locked `folio`        | [`folio::LockedFolio`]             |                               |
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
+//! | further block devices | [`block_device::OpenBlockDevice`]  |                               |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
@@ -49,6 +50,7 @@ mod extra {
 pub(crate) mod backing_file;
 pub(crate) mod bdi;
 pub(crate) mod bio;
+pub(crate) mod block_device;
 pub(crate) mod context;
 pub(crate) mod cred;
 pub(crate) mod dentry;

@@ -17,6 +17,7 @@
 
 use super::{
     bio::BlockDevice,
+    block_device::OpenBlockDevice,
     context::{
         MountContext,
         MountLog,
@@ -135,6 +136,8 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 pub(super) struct Info<T: FileSystem> {
     pub(super) options: T::Options,
     data: SetOnce<T::Data>,
+    /// Complete before there is data.
+    devices: KVec<OpenBlockDevice>,
 }
 
 impl<T: FileSystem> Info<T> {
@@ -143,6 +146,7 @@ impl<T: FileSystem> Info<T> {
             Self {
                 options,
                 data: SetOnce::new(),
+                devices: KVec::new(),
             },
             GFP_KERNEL,
         )?)
@@ -226,6 +230,12 @@ impl<T: FileSystem> SuperBlock<T> {
         unsafe { BlockDevice::from_raw((*self.as_raw()).s_bdev) }
     }
 
+    /// The further block devices, in the order in which they were opened.
+    #[inline]
+    pub(crate) fn further_devices(&self) -> &[OpenBlockDevice] {
+        &self.info().devices
+    }
+
     /// The block device the superblock is on, encoded for `statfs`; zero if there is none.
     pub(crate) fn encoded_bdev(&self) -> u64 {
         // SAFETY: `s_bdev` is constant while the superblock is live, and pins the device.
@@ -286,6 +296,23 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
     pub(crate) fn block_device(&self) -> Option<&BlockDevice> {
         // SAFETY: By the type invariant; the device is open as long as the superblock is.
         unsafe { BlockDevice::from_raw((*self.raw).s_bdev) }
+    }
+
+    /// Makes room for `count` further block devices.
+    pub(crate) fn reserve_devices(&mut self, count: usize) -> Result {
+        self.info().devices = KVec::with_capacity(count, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Opens one, for which there is room. `ENOTBLK` if `path` is none.
+    pub(crate) fn open_device(&mut self, path: &CStr) -> Result<&BlockDevice> {
+        // SAFETY: The `Info`, which will hold it, is dropped by `kill_sb`, before the superblock is
+        // freed.
+        let device = unsafe { OpenBlockDevice::open(path, NonNull::new_unchecked(self.raw))? };
+        let devices = &mut self.info().devices;
+
+        devices.push_within_capacity(device).map_err(|_| ENOMEM)?;
+        Ok(devices.last().ok_or(ENOMEM)?.device())
     }
 
     /// Sets the block size. On a block device this drops its page cache if the size changes, so
