@@ -304,7 +304,7 @@ impl FileSystem for Erofs {
 
     // Not inlined, for the sake of the stack.
     #[inline(never)]
-    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<SuperInfo> {
+    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<SuperInfo>> {
         let medium = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &medium)?;
         let devices = volume::open(sb, &disk, &medium)?;
@@ -315,11 +315,12 @@ impl FileSystem for Erofs {
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
         set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
-        Ok(SuperInfo {
+        let info = SuperInfo {
             disk: KBox::into_inner(disk),
             medium,
             devices,
-        })
+        };
+        Ok(KBox::new(info, GFP_KERNEL)?)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {

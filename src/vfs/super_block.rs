@@ -101,8 +101,9 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// Finds or makes the superblock: calls one of the `get_tree_*` methods of `context`.
     fn get_tree(context: &mut MountContext<'_, Self>) -> Result;
 
-    /// First step: reads what is needed to describe the filesystem.
-    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<Self::Data>;
+    /// First step: reads what is needed to describe the filesystem. Boxed on its way, for the sake
+    /// of the stack.
+    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<Self::Data>>;
 
     /// Second step: the root directory.
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>>;
@@ -283,7 +284,7 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
     #[inline(never)]
     fn fill(&mut self) -> Result {
         let data = T::fill_super(self)?;
-        self.info().data.populate(data);
+        self.info().data.populate(KBox::into_inner(data));
         Ok(())
     }
 
