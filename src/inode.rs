@@ -82,6 +82,8 @@ enum Map {
 }
 
 impl Map {
+    // Not inlined, for the sake of the stack.
+    #[inline(never)]
     fn new(inode: &Inode, sb: &Superblock, nid: Nid) -> Self {
         if let Some(map) = FlatMap::new(inode, sb, nid) {
             return Self::Flat(map);

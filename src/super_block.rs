@@ -87,6 +87,19 @@ pub(crate) struct SuperInfo {
     pub(crate) devices: Devices,
 }
 
+impl SuperInfo {
+    // Not inlined, for the sake of the stack.
+    #[inline(never)]
+    fn new(disk: KBox<ondisk::Superblock>, medium: Medium, devices: Devices) -> Result<KBox<Self>> {
+        let info = Self {
+            disk: KBox::into_inner(disk),
+            medium,
+            devices,
+        };
+        Ok(KBox::new(info, GFP_KERNEL)?)
+    }
+}
+
 /// Whether files are read around their page cache (`directio`).
 fn set_direct(medium: &Medium, devices: &Devices, bits: BlockBits, on: bool) {
     let block_size = on.then_some(bits.size());
@@ -315,12 +328,7 @@ impl FileSystem for Erofs {
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
         set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
-        let info = SuperInfo {
-            disk: KBox::into_inner(disk),
-            medium,
-            devices,
-        };
-        Ok(KBox::new(info, GFP_KERNEL)?)
+        SuperInfo::new(disk, medium, devices)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
