@@ -9,6 +9,7 @@
 #include <linux/fadvise.h>
 #include <linux/fs.h>
 #include <linux/gfp_types.h>
+#include <linux/iomap.h>
 #include <linux/slab.h>
 
 const unsigned long CONST_SB_RDONLY = SB_RDONLY;
@@ -29,6 +30,8 @@ const blk_opf_t CONST_REQ_RAHEAD = REQ_RAHEAD;
 const fmode_t CONST_FMODE_CAN_ODIRECT = FMODE_CAN_ODIRECT;
 const fmode_t CONST_FMODE_READABLE = FMODE_READ | FMODE_CAN_READ;
 const int CONST_IOCB_DIRECT = IOCB_DIRECT;
+const unsigned int CONST_S_DAX = S_DAX;
+const unsigned int CONST_IOMAP_DAX = IOMAP_DAX;
 
 const int CONST_POSIX_FADV_WILLNEED = POSIX_FADV_WILLNEED;
 

@@ -15,12 +15,14 @@ struct folio_iter;
 struct file_ra_state;
 struct inode;
 struct readahead_control;
+struct vm_area_desc;
 
 /* linux/pagemap.h, linux/mm.h */
 struct folio *erofs_helper_readahead_folio(struct readahead_control *rac);
 size_t erofs_helper_folio_size(struct folio *folio);
 void *erofs_helper_folio_address(struct folio *folio);
 void erofs_helper_mapping_set_large_folios(struct address_space *mapping);
+void erofs_helper_vma_desc_set_hugepage(struct vm_area_desc *desc);
 struct folio *erofs_helper_find_metadata(struct address_space *mapping, pgoff_t index);
 struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
@@ -33,6 +35,7 @@ void erofs_helper_bio_next_folio(struct folio_iter *fi, struct bio *bio);
 
 /* linux/blkdev.h */
 unsigned int erofs_helper_bdev_logical_block_size(struct block_device *bdev);
+unsigned int erofs_helper_bdev_dma_alignment(struct block_device *bdev);
 
 /* linux/fs.h */
 bool erofs_helper_inode_is_new(struct inode *inode);

@@ -7,6 +7,8 @@
 use crate::{
     backing::{
         devices::{
+            At,
+            Piece,
             Run,
             Volume, //
         },
@@ -15,8 +17,7 @@ use crate::{
     },
     ondisk::{
         FilePos,
-        MetaPos,
-        Placement, //
+        MetaPos, //
     },
     super_block::Erofs,
     vfs::{
@@ -35,21 +36,6 @@ use kernel::prelude::*;
 
 /// Contents that come from a kind of backing.
 pub(crate) struct Data<K>(PhantomData<K>);
-
-/// Bytes of a file that are in one place: an extent, on the device that it is on.
-struct Piece<B> {
-    /// The first of them.
-    pos: FilePos,
-    /// Their number.
-    len: u64,
-    at: At<B>,
-}
-
-enum At<B> {
-    Hole,
-    Device(Run<B>),
-    Inline(MetaPos),
-}
 
 /// A request to read pages of one file.
 struct Request<'a, B: Backing> {
@@ -90,25 +76,12 @@ impl<'a, B: Backing> Request<'a, B> {
         let Some(extent) = inode.data().map(sb, pos, self.want)? else {
             return Ok(None);
         };
-        let mut len = extent.len;
-        let at = match extent.at {
-            Placement::Hole => At::Hole,
-            Placement::Device { id, pos } => {
-                let run = self
-                    .reader
-                    .volume()
-                    .run(id, pos)
-                    .map_err(|e| inode.data().refuse(sb, &e, e.kind()))?;
-                len = len.min(run.reach);
-                At::Device(run)
-            }
-            Placement::Inline { pos } => At::Inline(pos),
-        };
-        Ok(Some(Piece {
-            pos: extent.pos,
-            len,
-            at,
-        }))
+        let piece = self
+            .reader
+            .volume()
+            .piece(extent, pos)
+            .map_err(|e| inode.data().refuse(sb, &e, e.kind()))?;
+        Ok(Some(piece))
     }
 
     /// Starts to read a folio.

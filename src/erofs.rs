@@ -15,6 +15,7 @@ mod backing;
 mod data;
 mod dir;
 mod inode;
+mod iomap;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;

@@ -9,6 +9,7 @@ use crate::{
     data::Data,
     dir::Directory,
     fs_err,
+    iomap::Iomap,
     ondisk::{
         inode::EXTENDED_SIZE,
         ChunkMap,
@@ -20,6 +21,7 @@ use crate::{
         ImagePos,
         Inode,
         InodeError,
+        Layout,
         MapError,
         MetaPos,
         Metadata,
@@ -61,7 +63,7 @@ use kernel::{
 };
 
 static DIRECTORY: DirectoryTables<Directory> = DirectoryTables::new();
-static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::new();
+static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::on_device::<Iomap>();
 static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
 
 /// What is kept per inode.
@@ -128,6 +130,11 @@ impl InodeInfo {
         self.nid
     }
 
+    /// Whether the content is in the image as it is.
+    pub(crate) fn is_uncompressed(&self) -> bool {
+        matches!(self.map, Map::Flat(_) | Map::Chunk(_))
+    }
+
     /// For a directory: whether it has no entry for itself.
     pub(crate) fn dot_omitted(&self) -> bool {
         self.dot_omitted
@@ -191,7 +198,7 @@ impl InodeInfo {
 /// What the format's parser refuses, and `EIO` where the image cannot be read; both are logged.
 pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>>> {
     let info = sb.data();
-    let new = match sb.iget(info.disk.ino(nid))? {
+    let mut new = match sb.iget(info.disk.ino(nid))? {
         Iget::Cached(inode) => return Ok(inode),
         Iget::New(new) => new,
     };
@@ -218,6 +225,10 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         mtime: disk.mtime,
         mtime_nsec: disk.mtime_nsec,
     };
+    let as_it_is = matches!(disk.layout, Layout::FlatPlain { .. } | Layout::Chunk { .. });
+    if disk.kind == FileKind::Regular && as_it_is && sb.options().dax_always() {
+        new.set_dax();
+    }
     let data = InodeInfo {
         nid,
         map: Map::new(&disk, &info.disk, nid),

@@ -20,6 +20,7 @@ use crate::{
         self,
         InodeInfo, //
     },
+    iomap::Iomap,
     ondisk::{
         self,
         device,
@@ -85,16 +86,24 @@ pub(crate) struct SuperInfo {
     pub(crate) medium: Medium,
     /// Where the rest of it is.
     pub(crate) devices: Devices,
+    /// Whether it can be used where it is in persistent memory.
+    can_dax: bool,
 }
 
 impl SuperInfo {
     // Not inlined, for the sake of the stack.
     #[inline(never)]
-    fn new(disk: KBox<ondisk::Superblock>, medium: Medium, devices: Devices) -> Result<KBox<Self>> {
+    fn new(
+        disk: KBox<ondisk::Superblock>,
+        medium: Medium,
+        devices: Devices,
+        can_dax: bool,
+    ) -> Result<KBox<Self>> {
         let info = Self {
             disk: KBox::into_inner(disk),
             medium,
             devices,
+            can_dax,
         };
         Ok(KBox::new(info, GFP_KERNEL)?)
     }
@@ -259,6 +268,7 @@ impl FileSystem for Erofs {
     type Options = Options;
     type Data = SuperInfo;
     type InodeData = InodeInfo;
+    type Iomap = Iomap;
 
     fn file_system_type() -> &'static FileSystemType<Self> {
         &FILE_SYSTEM_TYPE
@@ -328,11 +338,20 @@ impl FileSystem for Erofs {
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
         set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
-        SuperInfo::new(disk, medium, devices)
+        let can_dax = sb.find_dax() && disk.block_bits.bits() == PAGE_BITS;
+        SuperInfo::new(disk, medium, devices, can_dax)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
         let nid: Nid = sb.data().disk.root_nid;
+
+        if sb.options().dax_always() && !sb.data().can_dax {
+            fs_info!(
+                sb,
+                "DAX unsupported by the devices or the block size. Turning off DAX."
+            );
+            sb.options().turn_dax_off();
+        }
         let root = inode::iget(sb, nid).inspect_err(|e| {
             log.error::<Self>(format_args!(
                 "cannot read the root directory (nid {nid}): {}",
@@ -356,6 +375,9 @@ impl FileSystem for Erofs {
 
         // An option that is not given is back at its default.
         sb.options().take_over(options);
+        if !info.can_dax && options.dax_always() {
+            sb.options().turn_dax_off();
+        }
         flags.set_posix_acl(options.acl());
         set_direct(
             &info.medium,
@@ -390,8 +412,13 @@ impl FileSystem for Erofs {
         let compressed = u64::from(bindings::STATX_ATTR_COMPRESSED);
         stat.attributes(immutable, immutable | compressed);
         if inode.is_regular() && stat.wants_dio_alignment() {
-            // None would do.
-            stat.dio_alignment(0, 0);
+            match inode.super_block().block_device() {
+                Some(device) if inode.data().is_uncompressed() => {
+                    stat.dio_alignment(device.dma_alignment(), device.logical_block_size());
+                }
+                // None would do.
+                _ => stat.dio_alignment(0, 0),
+            }
         }
     }
 }

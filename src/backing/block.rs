@@ -53,6 +53,11 @@ impl<'a> Block<'a> {
     pub(crate) fn new(device: &'a BlockDevice, place: &'a Place) -> Self {
         Self { device, place }
     }
+
+    /// The device itself.
+    pub(crate) fn device(self) -> &'a BlockDevice {
+        self.device
+    }
 }
 
 impl<'a> Backing for Block<'a> {

@@ -16,7 +16,11 @@ use crate::ondisk::{
     DeviceError,
     DeviceId,
     DeviceRange,
-    ImagePos, //
+    Extent,
+    FilePos,
+    ImagePos,
+    MetaPos,
+    Placement, //
 };
 use kernel::prelude::*;
 
@@ -87,6 +91,26 @@ pub(crate) struct Run<B> {
     pub(crate) reach: u64,
 }
 
+/// Bytes of a file that are in one place: an extent, or what of it is on one device.
+pub(crate) struct Piece<B> {
+    /// The first of them.
+    pub(crate) pos: FilePos,
+    /// Their number, not 0.
+    pub(crate) len: u64,
+    /// Where they are.
+    pub(crate) at: At<B>,
+}
+
+/// Where bytes of a file are.
+pub(crate) enum At<B> {
+    /// Nowhere: they are zeros.
+    Hole,
+    /// On a device.
+    Device(Run<B>),
+    /// In the metadata.
+    Inline(MetaPos),
+}
+
 impl<'a, B: Backing> Volume<'a, B> {
     /// The primary device, with others that `devices` describes.
     #[inline]
@@ -120,6 +144,41 @@ impl<'a, B: Backing> Volume<'a, B> {
             pos,
             reach: u64::MAX,
         })
+    }
+
+    /// What of `extent` is in the same place as its byte at `pos`, that byte included: the whole of
+    /// it, unless it goes on on another device.
+    ///
+    /// # Errors
+    ///
+    /// What [`Addressing::locate`] refuses.
+    #[inline]
+    pub(crate) fn piece(&self, extent: Extent, pos: FilePos) -> Result<Piece<B>, DeviceError> {
+        let mut piece = Piece {
+            pos: extent.pos,
+            len: extent.len,
+            at: At::Hole,
+        };
+        match extent.at {
+            Placement::Hole => {}
+            Placement::Inline { pos } => piece.at = At::Inline(pos),
+            Placement::Device { id, pos: start } => {
+                let run = self.run(id, start)?;
+                if run.reach >= extent.len {
+                    piece.at = At::Device(run);
+                    return Ok(piece);
+                }
+                let rest = extent.from(pos).ok_or(DeviceError::Overflow(id))?;
+                let Placement::Device { id, pos: start } = rest.at else {
+                    return Err(DeviceError::Overflow(id));
+                };
+                let run = self.run(id, start)?;
+                piece.pos = rest.pos;
+                piece.len = rest.len.min(run.reach);
+                piece.at = At::Device(run);
+            }
+        }
+        Ok(piece)
     }
 
     #[inline(never)]

@@ -8,7 +8,10 @@
 //! They are claimed for the filesystem type: no other filesystem can take them, but any number of
 //! superblocks of this type can use them at the same time.
 
-use super::bio::BlockDevice;
+use super::{
+    bio::BlockDevice,
+    dax::DaxDevice, //
+};
 use core::{
     ffi::CStr,
     ptr::NonNull, //
@@ -28,6 +31,7 @@ pub(crate) struct OpenBlockDevice {
     file: NonNull<bindings::file>,
     device: NonNull<bindings::block_device>,
     sb: NonNull<bindings::super_block>,
+    dax: Option<DaxDevice>,
 }
 
 // SAFETY: An open file may be used and closed by any task.
@@ -55,10 +59,12 @@ impl OpenBlockDevice {
         // INVARIANT: Opened just now, for `sb`.
         // SAFETY: An open block device is neither at the null address, nor is its file.
         Ok(unsafe {
+            let device = bindings::file_bdev(file);
             Self {
                 file: NonNull::new_unchecked(file),
-                device: NonNull::new_unchecked(bindings::file_bdev(file)),
+                device: NonNull::new_unchecked(device),
                 sb,
+                dax: DaxDevice::of(device),
             }
         })
     }
@@ -69,10 +75,17 @@ impl OpenBlockDevice {
         // SAFETY: By the type invariant the device is open as long as the file is.
         unsafe { BlockDevice::from_open(self.device) }
     }
+
+    /// Its persistent memory, if it has any.
+    pub(crate) fn dax(&self) -> Option<&DaxDevice> {
+        self.dax.as_ref()
+    }
 }
 
 impl Drop for OpenBlockDevice {
     fn drop(&mut self) {
+        // Before its device.
+        self.dax = None;
         // SAFETY: By the type invariant.
         unsafe { bindings::fs_bdev_file_release(self.file.as_ptr(), self.sb.as_ptr()) };
     }

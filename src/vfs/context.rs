@@ -507,7 +507,6 @@ impl Parameter<'_> {
     }
 
     /// The value of the name that was given.
-    #[allow(dead_code, reason = "goes with `one_of`")]
     pub(crate) fn constant(&self) -> u32 {
         // SAFETY: As above.
         unsafe { *self.result.__bindgen_anon_1.uint_32.as_ref() }

@@ -35,6 +35,11 @@ void erofs_helper_mapping_set_large_folios(struct address_space *mapping)
 	mapping_set_large_folios(mapping);
 }
 
+void erofs_helper_vma_desc_set_hugepage(struct vm_area_desc *desc)
+{
+	vma_desc_set_flags(desc, VMA_HUGEPAGE_BIT);
+}
+
 /*
  * The folio of a page of metadata, if it is there and up to date, else NULL. A
  * hot step: nearly always it is.
@@ -89,6 +94,11 @@ void erofs_helper_bio_next_folio(struct folio_iter *fi, struct bio *bio)
 unsigned int erofs_helper_bdev_logical_block_size(struct block_device *bdev)
 {
 	return bdev_logical_block_size(bdev);
+}
+
+unsigned int erofs_helper_bdev_dma_alignment(struct block_device *bdev)
+{
+	return bdev_dma_alignment(bdev);
 }
 
 bool erofs_helper_inode_is_new(struct inode *inode)

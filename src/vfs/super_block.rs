@@ -24,6 +24,10 @@ use super::{
         Parameter,
         Parameters, //
     },
+    dax::{
+        self,
+        DaxDevice, //
+    },
     extra,
     inode::{
         INode,
@@ -32,6 +36,7 @@ use super::{
         InodeTables,
         NewInode, //
     },
+    iomap::IomapOperations,
     registration::FileSystemType,
     stat::{
         Stat,
@@ -79,6 +84,9 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// What the filesystem keeps per inode. It is dropped after a grace period, in a context that
     /// cannot sleep: it may own memory, nothing else.
     type InodeData: Send + Sync;
+
+    /// How contents of files are found for the iomap library.
+    type Iomap: IomapOperations<Fs = Self>;
 
     /// The one registration of this filesystem.
     fn file_system_type() -> &'static FileSystemType<Self>;
@@ -137,8 +145,10 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 pub(super) struct Info<T: FileSystem> {
     pub(super) options: T::Options,
     data: SetOnce<T::Data>,
-    /// Complete before there is data.
+    /// Complete before there is data, as is what follows.
     devices: KVec<OpenBlockDevice>,
+    /// The persistent memory of the block device that the superblock is on, if it has any.
+    dax: Option<DaxDevice>,
 }
 
 impl<T: FileSystem> Info<T> {
@@ -148,6 +158,7 @@ impl<T: FileSystem> Info<T> {
                 options,
                 data: SetOnce::new(),
                 devices: KVec::new(),
+                dax: None,
             },
             GFP_KERNEL,
         )?)
@@ -237,6 +248,11 @@ impl<T: FileSystem> SuperBlock<T> {
         &self.info().devices
     }
 
+    /// The persistent memory of the block device that the superblock is on, if it has any.
+    pub(crate) fn dax(&self) -> Option<&DaxDevice> {
+        self.info().dax.as_ref()
+    }
+
     /// The block device the superblock is on, encoded for `statfs`; zero if there is none.
     pub(crate) fn encoded_bdev(&self) -> u64 {
         // SAFETY: `s_bdev` is constant while the superblock is live, and pins the device.
@@ -297,6 +313,23 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
     pub(crate) fn block_device(&self) -> Option<&BlockDevice> {
         // SAFETY: By the type invariant; the device is open as long as the superblock is.
         unsafe { BlockDevice::from_raw((*self.raw).s_bdev) }
+    }
+
+    /// Looks for persistent memory of the block device that the superblock is on. Tells whether
+    /// that and all the further ones have any.
+    pub(crate) fn find_dax(&mut self) -> bool {
+        // SAFETY: By the type invariant the device is open, or null.
+        let dax = unsafe {
+            let device = (*self.raw).s_bdev;
+            if device.is_null() {
+                None
+            } else {
+                DaxDevice::of(device)
+            }
+        };
+        let info = self.info();
+        info.dax = dax;
+        info.dax.is_some() && info.devices.iter().all(|device| device.dax().is_some())
     }
 
     /// Makes room for `count` further block devices.
@@ -374,6 +407,7 @@ impl<T: FileSystem> SuperTables<T> {
             super_operations: bindings::super_operations {
                 alloc_inode: Some(Self::alloc_inode),
                 free_inode: Some(Self::free_inode),
+                evict_inode: Some(Self::evict_inode),
                 put_super: Some(Self::put_super),
                 statfs: Some(Self::statfs),
                 show_options: Some(Self::show_options),
@@ -406,6 +440,18 @@ impl<T: FileSystem> SuperTables<T> {
     unsafe extern "C" fn free_inode(inode: *mut bindings::inode) {
         // SAFETY: By contract, and every inode of these superblocks is part of an `InodeSlot<T>`.
         unsafe { InodeSlot::<T>::free(inode) };
+    }
+
+    /// # Safety
+    ///
+    /// Called by `evict()` only, for an inode of a superblock with these operations.
+    unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
+        // SAFETY: By contract.
+        unsafe {
+            dax::evict(inode);
+            bindings::truncate_inode_pages_final(&raw mut (*inode).i_data);
+            bindings::clear_inode(inode);
+        }
     }
 
     /// # Safety

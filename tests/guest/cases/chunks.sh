@@ -8,7 +8,7 @@
 
 # What of `observe everything` our driver does not offer yet, and what chunks
 # have no influence on.
-without=xattr,fiemap,seek,ioctl,handle,direct,perm,refuse
+without=xattr,ioctl,handle,perm,refuse
 
 cd /data || exit
 mkdir -p /mnt/chunks /data/first
