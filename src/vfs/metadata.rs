@@ -256,7 +256,8 @@ pub(crate) fn of_file(file: &BackingFile, state: &MetadataState, pos: u64) -> Re
         None => {
             let folio = cred::with_opener(file.file(), || {
                 file.verify_read(pos, 1)?;
-                // SAFETY: As above, and the mapping has a filler (`BackingFile`).
+                // SAFETY: As above, and the mapping has a filler or is one of tmpfs
+                // (`BackingFile`).
                 unsafe {
                     from_err_ptr(extra::erofs_helper_read_metadata(
                         file.mapping(),

@@ -134,10 +134,10 @@ class Devices:
 
 
 def single(d):
-    for bs, chunk in ((4096, 4096), (4096, 16384), (4096, 1 << 20), (512, 512), (512, 4096)):
-        for kind in ("blockmap", "indexes"):
-            force = "force-inode-blockmap" if kind == "blockmap" else "force-chunk-indexes"
-            d.make(f"chunk-b{bs}-{chunk}-{kind}", f"-b{bs}", f"--chunksize={chunk}", f"-E{force}")
+    for bs, chunk, kind in ((4096, 4096, "blockmap"), (4096, 4096, "indexes"), (4096, 1 << 20, "blockmap"),
+                            (4096, 16384, "indexes"), (512, 512, "blockmap"), (512, 4096, "indexes")):
+        force = "force-inode-blockmap" if kind == "blockmap" else "force-chunk-indexes"
+        d.make(f"chunk-b{bs}-{chunk}-{kind}", f"-b{bs}", f"--chunksize={chunk}", f"-E{force}")
 
 
 def several(d):
