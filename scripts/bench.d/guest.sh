@@ -42,11 +42,11 @@ for driver in "$@"; do
 		[ $status = 0 ] || awk '$3 == "erofs" || $3 == "overlay" || $2 == "/many" { print $2 }' /proc/mounts |
 			sort -r | while read -r mount; do umount "$mount"; done
 	done </rows
-	if [ -f /profile ]; then
+	if [ -b /dev/vdb ]; then
+		# A profile is made: it wants the names of the kernel's functions.
 		echo 0 >/proc/sys/kernel/kptr_restrict
-		echo "symbols"
-		awk '$2 ~ /[tTwW]/ { print $1, $3 ($4 ? " " $4 : "") }' /proc/kallsyms
-		echo "end"
+		dd if=/proc/kallsyms of=/dev/vdb bs=1M 2>/dev/null || fail "cannot write /dev/vdb"
+		sync
 	fi
 	unload_driver || fail "the driver '$driver' does not unload"
 done

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
-"""profile TOP DRIVER OUT SAID [DRIVER OUT SAID]: instructions per kernel function.
+"""profile TOP DRIVER OUT SYMBOLS [DRIVER OUT SYMBOLS]: instructions per kernel function.
 
-OUT is what insnprof.c counted, SAID what the guest printed, with its symbols.
+OUT is what insnprof.c counted, SYMBOLS the guest's /proc/kallsyms, with zeros behind it.
 """
 
 import bisect
 import sys
 
 
-def functions(out, said):
-    symbols, inside = [], False
-    with open(said, encoding="utf-8", errors="replace") as lines:
+def functions(out, kallsyms):
+    symbols = []
+    with open(kallsyms, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             words = line.split()
-            if words in (["symbols"], ["end"]):
-                inside = words == ["symbols"]
-            elif inside and len(words) >= 2:
-                symbols.append((int(words[0], 16), " ".join(words[1:])))
+            if len(words) < 3:
+                break
+            if words[1] in "tTwW":
+                symbols.append((int(words[0], 16), " ".join(words[2:])))
     symbols.sort()
     addresses = [address for address, _ in symbols]
     totals = {}
