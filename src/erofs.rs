@@ -15,11 +15,13 @@ mod backing;
 mod data;
 mod dir;
 mod inode;
+mod iomap;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
 mod super_block;
 mod vfs;
+mod volume;
 
 use crate::{
     super_block::{

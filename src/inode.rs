@@ -6,15 +6,14 @@
 
 use crate::{
     backing::Medium,
-    data::{
-        Data,
-        InFile,
-        OnBlock, //
-    },
+    data::Data,
     dir::Directory,
     fs_err,
+    iomap::Iomap,
     ondisk::{
         inode::EXTENDED_SIZE,
+        ChunkMap,
+        ErrorKind,
         Extent,
         FileKind,
         FilePos,
@@ -22,8 +21,12 @@ use crate::{
         ImagePos,
         Inode,
         InodeError,
+        Layout,
+        MapError,
         MetaPos,
-        Nid, //
+        Metadata,
+        Nid,
+        Superblock, //
     },
     super_block::{
         errno,
@@ -39,25 +42,86 @@ use crate::{
             Special,
             SymlinkTarget, //
         },
+        log,
         mapping::MappingTables,
+        metadata::PageBytes,
         super_block::SuperBlock, //
+    },
+    volume::{
+        InFile,
+        OnBlock, //
     }, //
 };
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering, //
+};
 use kernel::{
+    fmt,
     prelude::*,
     sync::aref::ARef, //
 };
 
 static DIRECTORY: DirectoryTables<Directory> = DirectoryTables::new();
-static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::new();
+static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::on_device::<Iomap>();
 static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
 
 /// What is kept per inode.
 pub(crate) struct InodeInfo {
     nid: Nid,
-    /// Where the content is; `None` for a layout that this driver cannot read yet.
-    map: Option<FlatMap>,
+    map: Map,
     dot_omitted: bool,
+    /// What is wrong with it has been told.
+    complained: AtomicBool,
+}
+
+/// Where the content of an inode is.
+enum Map {
+    Flat(FlatMap),
+    Chunk(ChunkMap),
+    /// In a layout that this driver cannot read yet.
+    Unknown,
+}
+
+impl Map {
+    // Not inlined, for the sake of the stack.
+    #[inline(never)]
+    fn new(inode: &Inode, sb: &Superblock, nid: Nid) -> Self {
+        if let Some(map) = FlatMap::new(inode, sb, nid) {
+            return Self::Flat(map);
+        }
+        ChunkMap::new(inode, sb, nid).map_or(Self::Unknown, Self::Chunk)
+    }
+}
+
+/// The tables that say where the content of files in chunks is.
+struct ChunkTables<'a>(&'a SuperBlock<Erofs>);
+
+/// Why an entry of such a table cannot be used.
+enum ChunkError {
+    Read(Error),
+    Map(MapError),
+}
+
+impl From<MapError> for ChunkError {
+    fn from(e: MapError) -> Self {
+        Self::Map(e)
+    }
+}
+
+impl Metadata for ChunkTables<'_> {
+    type Pos = MetaPos;
+    type View = PageBytes;
+    type Error = ChunkError;
+
+    fn view(&self, pos: MetaPos) -> core::result::Result<PageBytes, ChunkError> {
+        match pos {
+            MetaPos::Image(pos) => image(self.0)
+                .and_then(|image| image.bytes(pos))
+                .map_err(ChunkError::Read),
+            MetaPos::Metabox(_) => Err(ChunkError::Read(EOPNOTSUPP)),
+        }
+    }
 }
 
 impl InodeInfo {
@@ -66,23 +130,64 @@ impl InodeInfo {
         self.nid
     }
 
+    /// Whether the content is in the image as it is.
+    pub(crate) fn is_uncompressed(&self) -> bool {
+        matches!(self.map, Map::Flat(_) | Map::Chunk(_))
+    }
+
     /// For a directory: whether it has no entry for itself.
     pub(crate) fn dot_omitted(&self) -> bool {
         self.dot_omitted
     }
 
-    /// The extent of the content that the byte at `pos` is in, from there on. `None` at the end of
-    /// the content.
+    /// The extent of the content that the byte at `pos` is in, whole, or at least `want` bytes from
+    /// there on as far as that is cheap to tell. `None` at the end of the content.
     #[inline]
-    pub(crate) fn map(&self, sb: &SuperBlock<Erofs>, pos: FilePos) -> Result<Option<Extent>> {
-        let map = self.map.as_ref().ok_or(EOPNOTSUPP)?;
-        match map.map(pos) {
-            Ok(extent) => Ok(extent.and_then(|extent| extent.from(pos))),
-            Err(e) => {
-                fs_err!(sb, "{e} @ nid {}", self.nid);
-                Err(errno(e.kind()))
-            }
+    pub(crate) fn map(
+        &self,
+        sb: &SuperBlock<Erofs>,
+        pos: FilePos,
+        want: u64,
+    ) -> Result<Option<Extent>> {
+        match &self.map {
+            Map::Flat(map) => map.map(pos).map_err(|e| self.refuse(sb, &e, e.kind())),
+            Map::Chunk(map) => self.map_chunks(sb, map, pos, want),
+            Map::Unknown => Err(EOPNOTSUPP),
         }
+    }
+
+    #[inline(never)]
+    fn map_chunks(
+        &self,
+        sb: &SuperBlock<Erofs>,
+        map: &ChunkMap,
+        pos: FilePos,
+        want: u64,
+    ) -> Result<Option<Extent>> {
+        map.map(pos, want, &ChunkTables(sb)).map_err(|e| match e {
+            ChunkError::Read(e) => e,
+            ChunkError::Map(e) => self.refuse(sb, &e, e.kind()),
+        })
+    }
+
+    /// Logs what is wrong with the inode, once: whoever reads it tries again, page by page.
+    #[inline(never)]
+    pub(crate) fn complain(&self, sb: &SuperBlock<Erofs>, what: fmt::Arguments<'_>) {
+        if !self.complained.swap(true, Ordering::Relaxed) {
+            log::print(sb, log::Level::Error, what);
+        }
+    }
+
+    /// Logs what is wrong with the inode, once, and returns the errno for it.
+    #[inline(never)]
+    pub(crate) fn refuse(
+        &self,
+        sb: &SuperBlock<Erofs>,
+        what: &dyn core::fmt::Display,
+        kind: ErrorKind,
+    ) -> Error {
+        self.complain(sb, format_args!("{what} @ nid {}", self.nid));
+        errno(kind)
     }
 }
 
@@ -93,7 +198,7 @@ impl InodeInfo {
 /// What the format's parser refuses, and `EIO` where the image cannot be read; both are logged.
 pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>>> {
     let info = sb.data();
-    let new = match sb.iget(info.disk.ino(nid))? {
+    let mut new = match sb.iget(info.disk.ino(nid))? {
         Iget::Cached(inode) => return Ok(inode),
         Iget::New(new) => new,
     };
@@ -120,10 +225,15 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         mtime: disk.mtime,
         mtime_nsec: disk.mtime_nsec,
     };
+    let as_it_is = matches!(disk.layout, Layout::FlatPlain { .. } | Layout::Chunk { .. });
+    if disk.kind == FileKind::Regular && as_it_is && sb.options().dax_always() {
+        new.set_dax();
+    }
     let data = InodeInfo {
         nid,
-        map: FlatMap::new(&disk, &info.disk, nid),
+        map: Map::new(&disk, &info.disk, nid),
         dot_omitted: disk.dot_omitted,
+        complained: AtomicBool::new(false),
     };
 
     Ok(match disk.kind {

@@ -7,6 +7,10 @@
 use crate::{
     backing::{
         block::Place,
+        devices::{
+            Devices,
+            Opened, //
+        },
         file::ImageFile,
         Image,
         Medium, //
@@ -16,8 +20,10 @@ use crate::{
         self,
         InodeInfo, //
     },
+    iomap::Iomap,
     ondisk::{
         self,
+        device,
         superblock::IncompatFeatures,
         BlockBits,
         ErrorKind,
@@ -53,7 +59,8 @@ use crate::{
             SuperBlock,
             SuperTables, //
         }, //
-    }, //
+    },
+    volume, //
 };
 use core::ffi::CStr;
 use kernel::{
@@ -77,6 +84,42 @@ pub(crate) struct SuperInfo {
     pub(crate) disk: ondisk::Superblock,
     /// Where the image is.
     pub(crate) medium: Medium,
+    /// Where the rest of it is.
+    pub(crate) devices: Devices,
+    /// Whether it can be used where it is in persistent memory.
+    can_dax: bool,
+}
+
+impl SuperInfo {
+    // Not inlined, for the sake of the stack.
+    #[inline(never)]
+    fn new(
+        disk: KBox<ondisk::Superblock>,
+        medium: Medium,
+        devices: Devices,
+        can_dax: bool,
+    ) -> Result<KBox<Self>> {
+        let info = Self {
+            disk: KBox::into_inner(disk),
+            medium,
+            devices,
+            can_dax,
+        };
+        Ok(KBox::new(info, GFP_KERNEL)?)
+    }
+}
+
+/// Whether files are read around their page cache (`directio`).
+fn set_direct(medium: &Medium, devices: &Devices, bits: BlockBits, on: bool) {
+    let block_size = on.then_some(bits.size());
+    if let Medium::File(file) = medium {
+        file.set_direct(block_size);
+    }
+    if let Opened::File(files) = devices.opened() {
+        for file in files {
+            file.set_direct(block_size);
+        }
+    }
 }
 
 /// The image of a mount.
@@ -100,7 +143,7 @@ pub(crate) fn errno(kind: ErrorKind) -> Error {
 impl Erofs {
     /// Whether an image can be read from `file`: it must not be on a filesystem that is stacked on
     /// others, so that the depth of the kernel's stack is bounded.
-    fn check_stacking(file: &BackingFile) -> bool {
+    pub(crate) fn check_stacking(file: &BackingFile) -> bool {
         file.stack_depth() == 0 && !file.is_on_file_backed::<Self>()
     }
 
@@ -191,8 +234,6 @@ impl Erofs {
             "compressed images"
         } else if disk.incompat.contains(IncompatFeatures::METABOX) {
             "images with a metabox"
-        } else if disk.extra_devices != 0 {
-            "images on several devices"
         } else {
             return Ok(());
         };
@@ -227,6 +268,7 @@ impl FileSystem for Erofs {
     type Options = Options;
     type Data = SuperInfo;
     type InodeData = InodeInfo;
+    type Iomap = Iomap;
 
     fn file_system_type() -> &'static FileSystemType<Self> {
         &FILE_SYSTEM_TYPE
@@ -285,27 +327,31 @@ impl FileSystem for Erofs {
 
     // Not inlined, for the sake of the stack.
     #[inline(never)]
-    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<SuperInfo> {
+    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<SuperInfo>> {
         let medium = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &medium)?;
+        let devices = volume::open(sb, &disk, &medium)?;
         Self::use_blocks(sb, disk.block_bits)?;
         Self::check_supported(sb, &disk)?;
 
-        if let Medium::File(file) = &medium {
-            let block_size = disk.block_bits.size();
-            file.set_direct(sb.options().directio().then_some(block_size));
-        }
         let acl = sb.options().acl();
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
-        Ok(SuperInfo {
-            disk: KBox::into_inner(disk),
-            medium,
-        })
+        set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
+        let can_dax = sb.find_dax() && disk.block_bits.bits() == PAGE_BITS;
+        SuperInfo::new(disk, medium, devices, can_dax)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
         let nid: Nid = sb.data().disk.root_nid;
+
+        if sb.options().dax_always() && !sb.data().can_dax {
+            fs_info!(
+                sb,
+                "DAX unsupported by the devices or the block size. Turning off DAX."
+            );
+            sb.options().turn_dax_off();
+        }
         let root = inode::iget(sb, nid).inspect_err(|e| {
             log.error::<Self>(format_args!(
                 "cannot read the root directory (nid {nid}): {}",
@@ -329,17 +375,23 @@ impl FileSystem for Erofs {
 
         // An option that is not given is back at its default.
         sb.options().take_over(options);
-        flags.set_posix_acl(options.acl());
-        if let Medium::File(file) = &info.medium {
-            file.set_direct(options.directio().then_some(info.disk.block_bits.size()));
+        if !info.can_dax && options.dax_always() {
+            sb.options().turn_dax_off();
         }
+        flags.set_posix_acl(options.acl());
+        set_direct(
+            &info.medium,
+            &info.devices,
+            info.disk.block_bits,
+            options.directio(),
+        );
         Ok(())
     }
 
     fn statfs(sb: &SuperBlock<Self>, stat: &mut StatFs<'_>) {
         let disk = &sb.data().disk;
 
-        stat.set_blocks(disk.blocks);
+        stat.set_blocks(device::total_blocks(disk, sb.data().devices.ranges()));
         stat.set_files(u64::MAX, u64::MAX.wrapping_sub(disk.inos));
         stat.set_name_max(255);
         let half = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -360,8 +412,13 @@ impl FileSystem for Erofs {
         let compressed = u64::from(bindings::STATX_ATTR_COMPRESSED);
         stat.attributes(immutable, immutable | compressed);
         if inode.is_regular() && stat.wants_dio_alignment() {
-            // None would do.
-            stat.dio_alignment(0, 0);
+            match inode.super_block().block_device() {
+                Some(device) if inode.data().is_uncompressed() => {
+                    stat.dio_alignment(device.dma_alignment(), device.logical_block_size());
+                }
+                // None would do.
+                _ => stat.dio_alignment(0, 0),
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use super::{
         self,
         INode, //
     },
+    iomap,
     metadata::PageBytes,
     super_block::FileSystem, //
 };
@@ -107,6 +108,7 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
             inode_operations: bindings::inode_operations {
                 lookup: Some(Self::lookup),
                 getattr: Some(inode::getattr::<D::Fs>),
+                fiemap: Some(iomap::fiemap::<<D::Fs as FileSystem>::Iomap>),
                 ..pin_init::zeroed()
             },
             file_operations: bindings::file_operations {

@@ -10,11 +10,13 @@
 //! needs. Dropped instead, it is a failed one, and whoever waits for it learns that.
 
 use super::{
+    dax,
     dir::{
         DirectoryOperations,
         DirectoryTables, //
     },
     extra,
+    iomap,
     mapping::{
         MappingOperations,
         MappingTables, //
@@ -281,6 +283,12 @@ impl<T: FileSystem> NewInode<T> {
         }
     }
 
+    /// Reads its contents from persistent memory, where they are (`S_DAX`).
+    pub(crate) fn set_dax(&mut self) {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe { (*self.raw.as_ptr()).i_flags |= extra::CONST_S_DAX };
+    }
+
     /// A directory.
     pub(crate) fn directory<D: DirectoryOperations<Fs = T>>(
         self,
@@ -310,7 +318,11 @@ impl<T: FileSystem> NewInode<T> {
         unsafe {
             let inode = self.raw.as_ptr();
             (*inode).i_op = &files.regular;
-            (*inode).__bindgen_anon_3.i_fop = &files.regular_file;
+            (*inode).__bindgen_anon_3.i_fop = if (*(*inode).i_sb).s_bdev.is_null() {
+                &files.regular_file
+            } else {
+                &files.regular_on_device
+            };
             extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
             (*(*inode).i_mapping).a_ops = &tables.operations;
         }
@@ -434,6 +446,7 @@ impl<T: FileSystem> Drop for NewInode<T> {
 pub(crate) struct InodeTables<T: FileSystem> {
     regular: bindings::inode_operations,
     regular_file: bindings::file_operations,
+    regular_on_device: bindings::file_operations,
     fast_symlink: bindings::inode_operations,
     paged_symlink: bindings::inode_operations,
     special: bindings::inode_operations,
@@ -450,17 +463,26 @@ impl<T: FileSystem> InodeTables<T> {
             getattr: Some(getattr::<T>),
             ..pin_init::zeroed()
         };
+        // Reads and faults need nothing but the mapping.
+        let regular_file = bindings::file_operations {
+            llseek: Some(iomap::llseek::<T::Iomap>),
+            read_iter: Some(bindings::generic_file_read_iter),
+            mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
+            get_unmapped_area: Some(bindings::thp_get_unmapped_area),
+            splice_read: Some(bindings::filemap_splice_read),
+            setlease: Some(extra::generic_setlease),
+            ..pin_init::zeroed()
+        };
         Self {
-            regular: common,
-            // Reads and faults need nothing but the mapping.
-            regular_file: bindings::file_operations {
-                llseek: Some(bindings::generic_file_llseek),
-                read_iter: Some(bindings::generic_file_read_iter),
-                mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
-                get_unmapped_area: Some(bindings::thp_get_unmapped_area),
-                splice_read: Some(bindings::filemap_splice_read),
-                setlease: Some(extra::generic_setlease),
-                ..pin_init::zeroed()
+            regular: bindings::inode_operations {
+                fiemap: Some(iomap::fiemap::<T::Iomap>),
+                ..common
+            },
+            regular_file,
+            regular_on_device: bindings::file_operations {
+                read_iter: Some(iomap::read_iter::<T::Iomap>),
+                mmap_prepare: Some(dax::mmap_prepare::<T::Iomap>),
+                ..regular_file
             },
             fast_symlink: bindings::inode_operations {
                 get_link: Some(bindings::simple_get_link),

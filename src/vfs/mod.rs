@@ -19,6 +19,8 @@
 //! | `dentry` in `->lookup`| [`dentry::LookupDentry`]           |                               |
 //! | locked `folio`        | [`folio::LockedFolio`]             |                               |
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
+//! | further block devices | [`block_device::OpenBlockDevice`]  |                               |
+//! | `iomap`               | [`iomap::Extent`]                  | [`iomap::IomapOperations`]    |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
@@ -49,12 +51,15 @@ mod extra {
 pub(crate) mod backing_file;
 pub(crate) mod bdi;
 pub(crate) mod bio;
+pub(crate) mod block_device;
 pub(crate) mod context;
 pub(crate) mod cred;
+pub(crate) mod dax;
 pub(crate) mod dentry;
 pub(crate) mod dir;
 pub(crate) mod folio;
 pub(crate) mod inode;
+pub(crate) mod iomap;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;

@@ -17,11 +17,16 @@
 
 use super::{
     bio::BlockDevice,
+    block_device::OpenBlockDevice,
     context::{
         MountContext,
         MountLog,
         Parameter,
         Parameters, //
+    },
+    dax::{
+        self,
+        DaxDevice, //
     },
     extra,
     inode::{
@@ -31,6 +36,7 @@ use super::{
         InodeTables,
         NewInode, //
     },
+    iomap::IomapOperations,
     registration::FileSystemType,
     stat::{
         Stat,
@@ -79,6 +85,9 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// cannot sleep: it may own memory, nothing else.
     type InodeData: Send + Sync;
 
+    /// How contents of files are found for the iomap library.
+    type Iomap: IomapOperations<Fs = Self>;
+
     /// The one registration of this filesystem.
     fn file_system_type() -> &'static FileSystemType<Self>;
 
@@ -100,8 +109,9 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// Finds or makes the superblock: calls one of the `get_tree_*` methods of `context`.
     fn get_tree(context: &mut MountContext<'_, Self>) -> Result;
 
-    /// First step: reads what is needed to describe the filesystem.
-    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<Self::Data>;
+    /// First step: reads what is needed to describe the filesystem. Boxed on its way, for the sake
+    /// of the stack.
+    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<Self::Data>>;
 
     /// Second step: the root directory.
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>>;
@@ -135,6 +145,10 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 pub(super) struct Info<T: FileSystem> {
     pub(super) options: T::Options,
     data: SetOnce<T::Data>,
+    /// Complete before there is data, as is what follows.
+    devices: KVec<OpenBlockDevice>,
+    /// The persistent memory of the block device that the superblock is on, if it has any.
+    dax: Option<DaxDevice>,
 }
 
 impl<T: FileSystem> Info<T> {
@@ -143,6 +157,8 @@ impl<T: FileSystem> Info<T> {
             Self {
                 options,
                 data: SetOnce::new(),
+                devices: KVec::new(),
+                dax: None,
             },
             GFP_KERNEL,
         )?)
@@ -226,6 +242,17 @@ impl<T: FileSystem> SuperBlock<T> {
         unsafe { BlockDevice::from_raw((*self.as_raw()).s_bdev) }
     }
 
+    /// The further block devices, in the order in which they were opened.
+    #[inline]
+    pub(crate) fn further_devices(&self) -> &[OpenBlockDevice] {
+        &self.info().devices
+    }
+
+    /// The persistent memory of the block device that the superblock is on, if it has any.
+    pub(crate) fn dax(&self) -> Option<&DaxDevice> {
+        self.info().dax.as_ref()
+    }
+
     /// The block device the superblock is on, encoded for `statfs`; zero if there is none.
     pub(crate) fn encoded_bdev(&self) -> u64 {
         // SAFETY: `s_bdev` is constant while the superblock is live, and pins the device.
@@ -273,7 +300,7 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
     #[inline(never)]
     fn fill(&mut self) -> Result {
         let data = T::fill_super(self)?;
-        self.info().data.populate(data);
+        self.info().data.populate(KBox::into_inner(data));
         Ok(())
     }
 
@@ -286,6 +313,40 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
     pub(crate) fn block_device(&self) -> Option<&BlockDevice> {
         // SAFETY: By the type invariant; the device is open as long as the superblock is.
         unsafe { BlockDevice::from_raw((*self.raw).s_bdev) }
+    }
+
+    /// Looks for persistent memory of the block device that the superblock is on. Tells whether
+    /// that and all the further ones have any.
+    pub(crate) fn find_dax(&mut self) -> bool {
+        // SAFETY: By the type invariant the device is open, or null.
+        let dax = unsafe {
+            let device = (*self.raw).s_bdev;
+            if device.is_null() {
+                None
+            } else {
+                DaxDevice::of(device)
+            }
+        };
+        let info = self.info();
+        info.dax = dax;
+        info.dax.is_some() && info.devices.iter().all(|device| device.dax().is_some())
+    }
+
+    /// Makes room for `count` further block devices.
+    pub(crate) fn reserve_devices(&mut self, count: usize) -> Result {
+        self.info().devices = KVec::with_capacity(count, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Opens one, for which there is room. `ENOTBLK` if `path` is none.
+    pub(crate) fn open_device(&mut self, path: &CStr) -> Result<&BlockDevice> {
+        // SAFETY: The `Info`, which will hold it, is dropped by `kill_sb`, before the superblock is
+        // freed.
+        let device = unsafe { OpenBlockDevice::open(path, NonNull::new_unchecked(self.raw))? };
+        let devices = &mut self.info().devices;
+
+        devices.push_within_capacity(device).map_err(|_| ENOMEM)?;
+        Ok(devices.last().ok_or(ENOMEM)?.device())
     }
 
     /// Sets the block size. On a block device this drops its page cache if the size changes, so
@@ -346,6 +407,7 @@ impl<T: FileSystem> SuperTables<T> {
             super_operations: bindings::super_operations {
                 alloc_inode: Some(Self::alloc_inode),
                 free_inode: Some(Self::free_inode),
+                evict_inode: Some(Self::evict_inode),
                 put_super: Some(Self::put_super),
                 statfs: Some(Self::statfs),
                 show_options: Some(Self::show_options),
@@ -378,6 +440,18 @@ impl<T: FileSystem> SuperTables<T> {
     unsafe extern "C" fn free_inode(inode: *mut bindings::inode) {
         // SAFETY: By contract, and every inode of these superblocks is part of an `InodeSlot<T>`.
         unsafe { InodeSlot::<T>::free(inode) };
+    }
+
+    /// # Safety
+    ///
+    /// Called by `evict()` only, for an inode of a superblock with these operations.
+    unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
+        // SAFETY: By contract.
+        unsafe {
+            dax::evict(inode);
+            bindings::truncate_inode_pages_final(&raw mut (*inode).i_data);
+            bindings::clear_inode(inode);
+        }
     }
 
     /// # Safety
