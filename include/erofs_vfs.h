@@ -45,6 +45,7 @@ void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigne
 bool erofs_helper_file_has_pre_content(struct file *file);
 bool erofs_helper_file_is_watched(struct file *file);
 void erofs_helper_inode_set_stacked_classes(struct inode *inode, bool dir);
+void erofs_helper_inode_set_internal_class(struct inode *inode);
 
 /* linux/kdev_t.h */
 dev_t erofs_helper_new_decode_dev(u32 dev);

@@ -13,9 +13,9 @@ use crate::{
         Image, //
     },
     fs_err,
+    metadata,
     ondisk::{
         FilePos,
-        MetaPos,
         Placement, //
     },
     super_block::{
@@ -107,13 +107,10 @@ impl<K: On> Data<K> {
                     }
                     taken
                 }
-                Placement::Inline {
-                    pos: MetaPos::Image(from),
-                } => {
-                    folio.copy(wanted, &reader.backing().bytes(from)?);
+                Placement::Inline { pos: from } => {
+                    folio.copy(wanted, &metadata::bytes(sb, from)?);
                     wanted
                 }
-                Placement::Inline { .. } => return Err(EOPNOTSUPP),
             };
             pos = pos.checked_add(taken as u64).ok_or(EFSCORRUPTED)?;
         }

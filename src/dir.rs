@@ -10,6 +10,7 @@
 use crate::{
     fs_err,
     inode::iget,
+    metadata,
     ondisk::{
         self,
         dirent::{
@@ -24,7 +25,6 @@ use crate::{
     },
     super_block::{
         errno,
-        image,
         Erofs, //
     },
     vfs::{
@@ -78,16 +78,14 @@ fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
     let sb = dir.super_block();
     let extent = dir.data().map(sb, pos)?.ok_or(EFSCORRUPTED)?;
     let pos = match extent.at {
-        Placement::Device { pos, .. } => pos,
-        Placement::Inline {
-            pos: MetaPos::Image(pos),
-        } => pos,
-        Placement::Inline { .. } | Placement::Hole => {
+        Placement::Device { pos, .. } => MetaPos::Image(pos),
+        Placement::Inline { pos } => pos,
+        Placement::Hole => {
             fs_err!(sb, "directory block in a hole @ nid {}", dir.data().nid());
             return Err(EFSCORRUPTED);
         }
     };
-    let mut bytes = image(sb)?.bytes(pos)?;
+    let mut bytes = metadata::bytes(sb, pos)?;
     bytes.truncate(len);
     Ok(bytes)
 }

@@ -15,11 +15,13 @@ mod backing;
 mod data;
 mod dir;
 mod inode;
+mod metadata;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
 mod super_block;
 mod vfs;
+mod xattr;
 
 use crate::{
     super_block::{

@@ -13,21 +13,22 @@ use crate::{
     },
     dir::Directory,
     fs_err,
+    metadata,
     ondisk::{
+        self,
         inode::EXTENDED_SIZE,
         Extent,
         FileKind,
         FilePos,
         FlatMap,
-        ImagePos,
         Inode,
         InodeError,
         MetaPos,
-        Nid, //
+        Nid,
+        XattrPlace, //
     },
     super_block::{
         errno,
-        image,
         Erofs, //
     },
     vfs::{
@@ -41,7 +42,8 @@ use crate::{
         },
         mapping::MappingTables,
         super_block::SuperBlock, //
-    }, //
+    },
+    xattr::InodeXattrs, //
 };
 use kernel::{
     prelude::*,
@@ -57,6 +59,7 @@ pub(crate) struct InodeInfo {
     nid: Nid,
     /// Where the content is; `None` for a layout that this driver cannot read yet.
     map: Option<FlatMap>,
+    xattrs: InodeXattrs,
     dot_omitted: bool,
 }
 
@@ -64,6 +67,12 @@ impl InodeInfo {
     /// The node number.
     pub(crate) fn nid(&self) -> Nid {
         self.nid
+    }
+
+    /// Its extended attributes.
+    #[inline]
+    pub(crate) fn xattrs(&self) -> &InodeXattrs {
+        &self.xattrs
     }
 
     /// For a directory: whether it has no entry for itself.
@@ -102,14 +111,11 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         fs_err!(sb, "{e}");
         errno(e.kind())
     };
-    let pos = match Inode::position(&info.disk, nid) {
-        Some(MetaPos::Image(pos)) => pos,
-        _ => {
-            fs_err!(sb, "inode outside of the image @ nid {nid}");
-            return Err(EFSCORRUPTED);
-        }
+    let Some(pos) = Inode::position(&info.disk, nid) else {
+        fs_err!(sb, "inode outside of the image @ nid {nid}");
+        return Err(EFSCORRUPTED);
     };
-    let disk = read(sb, nid, pos)?.map_err(refused)?;
+    let (disk, may_have_acl) = read(sb, nid, pos)?.map_err(refused)?;
     let attributes = Attributes {
         mode: disk.mode,
         uid: disk.uid,
@@ -119,10 +125,12 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         blocks: disk.sectors(info.disk.block_bits),
         mtime: disk.mtime,
         mtime_nsec: disk.mtime_nsec,
+        may_have_acl,
     };
     let data = InodeInfo {
         nid,
         map: FlatMap::new(&disk, &info.disk, nid),
+        xattrs: InodeXattrs::new(&disk),
         dot_omitted: disk.dot_omitted,
     };
 
@@ -132,12 +140,12 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
             Medium::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
             Medium::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
         },
-        FileKind::Symlink => match disk.fast_symlink(MetaPos::Image(pos), info.disk.block_bits) {
-            Some(MetaPos::Image(target)) => {
+        FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
+            Some(target) => {
                 let target = read_target(sb, nid, target, disk.size)?;
                 new.fast_symlink(&attributes, target, data)
             }
-            _ => match info.medium {
+            None => match info.medium {
                 Medium::Block(_) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
                 Medium::File(_) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
             },
@@ -151,13 +159,13 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     })
 }
 
-/// Reads the inode at `pos`.
+/// Reads the inode at `pos`, and whether it may have ACLs.
 #[inline]
 fn read(
     sb: &SuperBlock<Erofs>,
     nid: Nid,
-    pos: ImagePos,
-) -> Result<core::result::Result<Inode, InodeError>> {
+    pos: MetaPos,
+) -> Result<core::result::Result<(Inode, bool), InodeError>> {
     let info = sb.data();
     let unreadable = |e: Error| {
         fs_err!(
@@ -167,34 +175,37 @@ fn read(
         );
         e
     };
-    let bytes = image(sb)?.bytes(pos).map_err(unreadable)?;
+    let bytes = metadata::bytes(sb, pos).map_err(unreadable)?;
     if bytes.len() >= EXTENDED_SIZE.into() {
-        return Ok(Inode::parse(&bytes, &info.disk, nid));
+        return Ok(parse(&bytes, &info.disk, nid));
     }
     // It may go on in the next page; or the image ends here.
     let mut copy = [0u8; EXTENDED_SIZE as usize];
-    let len = image(sb)?.copy_to(pos, &mut copy).map_err(unreadable)?;
-    Ok(Inode::parse(
-        copy.get(..len).unwrap_or(&[]),
-        &info.disk,
-        nid,
-    ))
+    let len = metadata::copy_to(sb, pos, &mut copy).map_err(unreadable)?;
+    Ok(parse(copy.get(..len).unwrap_or(&[]), &info.disk, nid))
+}
+
+/// Reads the inode that `view` begins with, and whether it may have ACLs.
+#[inline]
+fn parse(
+    view: &(impl ondisk::View + ?Sized),
+    disk: &ondisk::Superblock,
+    nid: Nid,
+) -> core::result::Result<(Inode, bool), InodeError> {
+    let inode = Inode::parse(view, disk, nid)?;
+    let may_have_acl = XattrPlace::new(&inode).is_some_and(|place| !place.has_no_acl(disk, view));
+    Ok((inode, may_have_acl))
 }
 
 /// Reads the target of a symlink that lies behind its inode.
-fn read_target(
-    sb: &SuperBlock<Erofs>,
-    nid: Nid,
-    pos: ImagePos,
-    size: u64,
-) -> Result<SymlinkTarget> {
+fn read_target(sb: &SuperBlock<Erofs>, nid: Nid, pos: MetaPos, size: u64) -> Result<SymlinkTarget> {
     let len = usize::try_from(size).map_err(|_| EFSCORRUPTED)?;
 
     SymlinkTarget::new(len, |target| {
         if target.is_empty() {
             return Ok(());
         }
-        image(sb)?.bytes(pos)?.copy_to(0, target).ok_or(EIO)
+        metadata::bytes(sb, pos)?.copy_to(0, target).ok_or(EIO)
     })
     .map_err(|e| {
         if e != EINVAL {

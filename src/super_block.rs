@@ -18,7 +18,6 @@ use crate::{
     },
     ondisk::{
         self,
-        superblock::IncompatFeatures,
         BlockBits,
         ErrorKind,
         ImagePos,
@@ -41,6 +40,7 @@ use crate::{
             INode,
             InodeTables, //
         },
+        internal::InternalInode,
         registration::FileSystemType,
         stat::{
             Stat,
@@ -53,6 +53,10 @@ use crate::{
             SuperBlock,
             SuperTables, //
         }, //
+    },
+    xattr::{
+        Prefixes,
+        Xattrs, //
     }, //
 };
 use core::ffi::CStr;
@@ -60,7 +64,10 @@ use kernel::{
     bindings,
     prelude::*,
     seq_file::SeqFile,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        SetOnce, //
+    }, //
 };
 
 /// The filesystem type.
@@ -77,6 +84,31 @@ pub(crate) struct SuperInfo {
     pub(crate) disk: ondisk::Superblock,
     /// Where the image is.
     pub(crate) medium: Medium,
+    /// The packed inode and the metabox inode.
+    internal: [InternalInode<Erofs>; 2],
+    /// The long prefixes of names of extended attributes.
+    prefixes: SetOnce<Prefixes>,
+}
+
+impl SuperInfo {
+    /// The inode that holds fragments of files.
+    pub(crate) fn packed(&self) -> &InternalInode<Erofs> {
+        let [packed, _] = &self.internal;
+        packed
+    }
+
+    /// The inode that holds metadata.
+    #[inline]
+    pub(crate) fn metabox(&self) -> &InternalInode<Erofs> {
+        let [_, metabox] = &self.internal;
+        metabox
+    }
+
+    /// The long prefixes of names of extended attributes.
+    pub(crate) fn prefixes(&self) -> &Prefixes {
+        static NONE: Prefixes = Prefixes::none();
+        self.prefixes.as_ref().unwrap_or(&NONE)
+    }
 }
 
 /// The image of a mount.
@@ -189,8 +221,6 @@ impl Erofs {
     fn check_supported(sb: &NewSuperBlock<'_, Self>, disk: &ondisk::Superblock) -> Result {
         let what = if disk.is_compressed() {
             "compressed images"
-        } else if disk.incompat.contains(IncompatFeatures::METABOX) {
-            "images with a metabox"
         } else if disk.extra_devices != 0 {
             "images on several devices"
         } else {
@@ -200,6 +230,33 @@ impl Erofs {
             "{what} are not supported by this version of the driver"
         ));
         Err(EOPNOTSUPP)
+    }
+}
+
+impl Erofs {
+    /// Finds the internal inodes. The packed inode comes first, and so is not in the metabox.
+    /// Their contents are read when they are needed.
+    #[inline(never)]
+    fn load_internal(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result {
+        let info = sb.data();
+        for (what, nid, place) in [
+            ("packed", info.disk.packed_nid, info.packed()),
+            ("metabox", info.disk.metabox_nid, info.metabox()),
+        ] {
+            let Some(nid) = nid else {
+                continue;
+            };
+            let refused = |e: Error| {
+                log.error::<Self>(format_args!(
+                    "cannot read the {what} inode (nid {nid}): {}",
+                    e.to_errno()
+                ));
+                e
+            };
+            let inode = inode::iget(sb, nid).map_err(refused)?;
+            place.set(sb, inode).map_err(|_| refused(EFSCORRUPTED))?;
+        }
+        Ok(())
     }
 }
 
@@ -227,6 +284,7 @@ impl FileSystem for Erofs {
     type Options = Options;
     type Data = SuperInfo;
     type InodeData = InodeInfo;
+    type Xattrs = Xattrs;
 
     fn file_system_type() -> &'static FileSystemType<Self> {
         &FILE_SYSTEM_TYPE
@@ -285,7 +343,7 @@ impl FileSystem for Erofs {
 
     // Not inlined, for the sake of the stack.
     #[inline(never)]
-    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<SuperInfo> {
+    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<SuperInfo>> {
         let medium = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &medium)?;
         Self::use_blocks(sb, disk.block_bits)?;
@@ -298,13 +356,17 @@ impl FileSystem for Erofs {
         let acl = sb.options().acl();
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
-        Ok(SuperInfo {
+        let info = SuperInfo {
             disk: KBox::into_inner(disk),
             medium,
-        })
+            internal: [const { InternalInode::new() }; 2],
+            prefixes: SetOnce::new(),
+        };
+        Ok(KBox::new(info, GFP_KERNEL)?)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
+        Self::load_internal(sb, log)?;
         let nid: Nid = sb.data().disk.root_nid;
         let root = inode::iget(sb, nid).inspect_err(|e| {
             log.error::<Self>(format_args!(
@@ -320,8 +382,19 @@ impl FileSystem for Erofs {
             ));
             return Err(EINVAL);
         }
+        let prefixes = Prefixes::read(sb).inspect_err(|e| {
+            log.error::<Self>(format_args!(
+                "cannot read the prefixes of xattrs: {}",
+                e.to_errno()
+            ));
+        })?;
+        sb.data().prefixes.populate(prefixes);
         fs_info!(sb, "mounted with root inode @ nid {nid}.");
         Ok(root)
+    }
+
+    fn internal_inodes(data: &SuperInfo) -> &[InternalInode<Self>] {
+        &data.internal
     }
 
     fn reconfigure(sb: &SuperBlock<Self>, options: &Options, flags: &mut RemountFlags) -> Result {

@@ -15,7 +15,8 @@ use super::{
         INode, //
     },
     metadata::PageBytes,
-    super_block::FileSystem, //
+    super_block::FileSystem,
+    xattr, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -107,6 +108,9 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
             inode_operations: bindings::inode_operations {
                 lookup: Some(Self::lookup),
                 getattr: Some(inode::getattr::<D::Fs>),
+                listxattr: Some(xattr::list::<D::Fs>),
+                #[cfg(CONFIG_FS_POSIX_ACL)]
+                get_inode_acl: Some(xattr::get_inode_acl::<D::Fs>),
                 ..pin_init::zeroed()
             },
             file_operations: bindings::file_operations {

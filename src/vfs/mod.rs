@@ -20,6 +20,7 @@
 //! | locked `folio`        | [`folio::LockedFolio`]             |                               |
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
+//! | `xattr_handler`       |                                    | [`xattr::XattrOperations`]    |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
 //! one place installs each of them, which is what the safety comments refer to.
@@ -55,12 +56,14 @@ pub(crate) mod dentry;
 pub(crate) mod dir;
 pub(crate) mod folio;
 pub(crate) mod inode;
+pub(crate) mod internal;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
 pub(crate) mod registration;
 pub(crate) mod stat;
 pub(crate) mod super_block;
+pub(crate) mod xattr;
 
 /// Bytes in a page of this kernel.
 pub(crate) const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;
