@@ -36,8 +36,8 @@ use super::{
         InodeTables,
         NewInode, //
     },
-    iomap::IomapOperations,
     internal::InternalInode,
+    iomap::IomapOperations,
     registration::FileSystemType,
     stat::{
         Stat,
