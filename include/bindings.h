@@ -12,6 +12,7 @@
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
+#include <linux/posix_acl_xattr.h>
 #include <linux/statfs.h>
 #include "erofs_consts.h"
 #include "erofs_vfs.h"

@@ -49,6 +49,7 @@ bool erofs_helper_mapping_is_shmem(struct address_space *mapping);
 bool erofs_helper_file_has_pre_content(struct file *file);
 bool erofs_helper_file_is_watched(struct file *file);
 void erofs_helper_inode_set_stacked_classes(struct inode *inode, bool dir);
+void erofs_helper_inode_set_internal_class(struct inode *inode);
 
 /* linux/kdev_t.h */
 dev_t erofs_helper_new_decode_dev(u32 dev);

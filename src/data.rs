@@ -15,10 +15,8 @@ use crate::{
         read::Reader,
         Backing, //
     },
-    ondisk::{
-        FilePos,
-        MetaPos, //
-    },
+    metadata,
+    ondisk::FilePos,
     super_block::Erofs,
     vfs::{
         self,
@@ -122,12 +120,11 @@ impl<'a, B: Backing> Request<'a, B> {
                     }
                     taken
                 }
-                At::Inline(MetaPos::Image(from)) => {
+                At::Inline(from) => {
                     let from = from.checked_add(skip).ok_or(EIO)?;
-                    folio.copy(wanted, &self.reader.volume().primary().bytes(from)?);
+                    folio.copy(wanted, &metadata::bytes(self.inode.super_block(), from)?);
                     wanted
                 }
-                At::Inline(MetaPos::Metabox(_)) => return Err(EOPNOTSUPP),
             };
             // Not 0, as the piece has the byte and the file does not end before it.
             pos = pos.checked_add(taken as u64).ok_or(EFSCORRUPTED)?;

@@ -10,6 +10,7 @@
 use crate::{
     fs_err,
     inode::iget,
+    metadata,
     ondisk::{
         self,
         dirent::{
@@ -19,12 +20,10 @@ use crate::{
         DirBlock,
         DirError,
         FilePos,
-        MetaPos,
         Placement, //
     },
     super_block::{
         errno,
-        image,
         Erofs, //
     },
     vfs::{
@@ -84,10 +83,8 @@ fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
         Placement::Device { id, pos } => {
             volume::bytes(sb, id, pos).map_err(|e| info.refuse(sb, &e, e.kind()))??
         }
-        Placement::Inline {
-            pos: MetaPos::Image(pos),
-        } => image(sb)?.bytes(pos)?,
-        Placement::Inline { .. } | Placement::Hole => {
+        Placement::Inline { pos } => metadata::bytes(sb, pos)?,
+        Placement::Hole => {
             info.complain(
                 sb,
                 format_args!("directory block in a hole @ nid {}", info.nid()),

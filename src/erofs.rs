@@ -16,12 +16,14 @@ mod data;
 mod dir;
 mod inode;
 mod iomap;
+mod metadata;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
 mod super_block;
 mod vfs;
 mod volume;
+mod xattr;
 
 use crate::{
     super_block::{

@@ -10,7 +10,13 @@ use crate::{
     dir::Directory,
     fs_err,
     iomap::Iomap,
+    metadata::{
+        self,
+        Failure,
+        Metadata, //
+    },
     ondisk::{
+        self,
         inode::EXTENDED_SIZE,
         ChunkMap,
         ErrorKind,
@@ -18,19 +24,16 @@ use crate::{
         FileKind,
         FilePos,
         FlatMap,
-        ImagePos,
         Inode,
         InodeError,
         Layout,
-        MapError,
         MetaPos,
-        Metadata,
         Nid,
-        Superblock, //
+        Superblock,
+        XattrPlace, //
     },
     super_block::{
         errno,
-        image,
         Erofs, //
     },
     vfs::{
@@ -44,13 +47,13 @@ use crate::{
         },
         log,
         mapping::MappingTables,
-        metadata::PageBytes,
         super_block::SuperBlock, //
     },
     volume::{
         InFile,
         OnBlock, //
     }, //
+    xattr::InodeXattrs, //
 };
 use core::sync::atomic::{
     AtomicBool,
@@ -70,6 +73,7 @@ static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
 pub(crate) struct InodeInfo {
     nid: Nid,
     map: Map,
+    xattrs: InodeXattrs,
     dot_omitted: bool,
     /// What is wrong with it has been told.
     complained: AtomicBool,
@@ -94,36 +98,6 @@ impl Map {
     }
 }
 
-/// The tables that say where the content of files in chunks is.
-struct ChunkTables<'a>(&'a SuperBlock<Erofs>);
-
-/// Why an entry of such a table cannot be used.
-enum ChunkError {
-    Read(Error),
-    Map(MapError),
-}
-
-impl From<MapError> for ChunkError {
-    fn from(e: MapError) -> Self {
-        Self::Map(e)
-    }
-}
-
-impl Metadata for ChunkTables<'_> {
-    type Pos = MetaPos;
-    type View = PageBytes;
-    type Error = ChunkError;
-
-    fn view(&self, pos: MetaPos) -> core::result::Result<PageBytes, ChunkError> {
-        match pos {
-            MetaPos::Image(pos) => image(self.0)
-                .and_then(|image| image.bytes(pos))
-                .map_err(ChunkError::Read),
-            MetaPos::Metabox(_) => Err(ChunkError::Read(EOPNOTSUPP)),
-        }
-    }
-}
-
 impl InodeInfo {
     /// The node number.
     pub(crate) fn nid(&self) -> Nid {
@@ -133,6 +107,12 @@ impl InodeInfo {
     /// Whether the content is in the image as it is.
     pub(crate) fn is_uncompressed(&self) -> bool {
         matches!(self.map, Map::Flat(_) | Map::Chunk(_))
+    }
+
+    /// Its extended attributes.
+    #[inline]
+    pub(crate) fn xattrs(&self) -> &InodeXattrs {
+        &self.xattrs
     }
 
     /// For a directory: whether it has no entry for itself.
@@ -164,9 +144,9 @@ impl InodeInfo {
         pos: FilePos,
         want: u64,
     ) -> Result<Option<Extent>> {
-        map.map(pos, want, &ChunkTables(sb)).map_err(|e| match e {
-            ChunkError::Read(e) => e,
-            ChunkError::Map(e) => self.refuse(sb, &e, e.kind()),
+        map.map(pos, want, &Metadata::new(sb)).map_err(|e| match e {
+            Failure::Read(e) => e,
+            Failure::Corrupt(e) => self.refuse(sb, &e, e.kind()),
         })
     }
 
@@ -207,14 +187,11 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         fs_err!(sb, "{e}");
         errno(e.kind())
     };
-    let pos = match Inode::position(&info.disk, nid) {
-        Some(MetaPos::Image(pos)) => pos,
-        _ => {
-            fs_err!(sb, "inode outside of the image @ nid {nid}");
-            return Err(EFSCORRUPTED);
-        }
+    let Some(pos) = Inode::position(&info.disk, nid) else {
+        fs_err!(sb, "inode outside of the image @ nid {nid}");
+        return Err(EFSCORRUPTED);
     };
-    let disk = read(sb, nid, pos)?.map_err(refused)?;
+    let (disk, may_have_acl) = read(sb, nid, pos)?.map_err(refused)?;
     let attributes = Attributes {
         mode: disk.mode,
         uid: disk.uid,
@@ -224,6 +201,7 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         blocks: disk.sectors(info.disk.block_bits),
         mtime: disk.mtime,
         mtime_nsec: disk.mtime_nsec,
+        may_have_acl,
     };
     let as_it_is = matches!(disk.layout, Layout::FlatPlain { .. } | Layout::Chunk { .. });
     if disk.kind == FileKind::Regular && as_it_is && sb.options().dax_always() {
@@ -232,6 +210,7 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     let data = InodeInfo {
         nid,
         map: Map::new(&disk, &info.disk, nid),
+        xattrs: InodeXattrs::new(&disk),
         dot_omitted: disk.dot_omitted,
         complained: AtomicBool::new(false),
     };
@@ -242,12 +221,12 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
             Medium::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
             Medium::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
         },
-        FileKind::Symlink => match disk.fast_symlink(MetaPos::Image(pos), info.disk.block_bits) {
-            Some(MetaPos::Image(target)) => {
+        FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
+            Some(target) => {
                 let target = read_target(sb, nid, target, disk.size)?;
                 new.fast_symlink(&attributes, target, data)
             }
-            _ => match info.medium {
+            None => match info.medium {
                 Medium::Block(_) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
                 Medium::File(_) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
             },
@@ -261,13 +240,13 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     })
 }
 
-/// Reads the inode at `pos`.
+/// Reads the inode at `pos`, and whether it may have ACLs.
 #[inline]
 fn read(
     sb: &SuperBlock<Erofs>,
     nid: Nid,
-    pos: ImagePos,
-) -> Result<core::result::Result<Inode, InodeError>> {
+    pos: MetaPos,
+) -> Result<core::result::Result<(Inode, bool), InodeError>> {
     let info = sb.data();
     let unreadable = |e: Error| {
         fs_err!(
@@ -277,34 +256,37 @@ fn read(
         );
         e
     };
-    let bytes = image(sb)?.bytes(pos).map_err(unreadable)?;
+    let bytes = metadata::bytes(sb, pos).map_err(unreadable)?;
     if bytes.len() >= EXTENDED_SIZE.into() {
-        return Ok(Inode::parse(&bytes, &info.disk, nid));
+        return Ok(parse(&bytes, &info.disk, nid));
     }
     // It may go on in the next page; or the image ends here.
     let mut copy = [0u8; EXTENDED_SIZE as usize];
-    let len = image(sb)?.copy_to(pos, &mut copy).map_err(unreadable)?;
-    Ok(Inode::parse(
-        copy.get(..len).unwrap_or(&[]),
-        &info.disk,
-        nid,
-    ))
+    let len = metadata::copy_to(sb, pos, &mut copy).map_err(unreadable)?;
+    Ok(parse(copy.get(..len).unwrap_or(&[]), &info.disk, nid))
+}
+
+/// Reads the inode that `view` begins with, and whether it may have ACLs.
+#[inline]
+fn parse(
+    view: &(impl ondisk::View + ?Sized),
+    disk: &ondisk::Superblock,
+    nid: Nid,
+) -> core::result::Result<(Inode, bool), InodeError> {
+    let inode = Inode::parse(view, disk, nid)?;
+    let may_have_acl = XattrPlace::new(&inode).is_some_and(|place| !place.has_no_acl(disk, view));
+    Ok((inode, may_have_acl))
 }
 
 /// Reads the target of a symlink that lies behind its inode.
-fn read_target(
-    sb: &SuperBlock<Erofs>,
-    nid: Nid,
-    pos: ImagePos,
-    size: u64,
-) -> Result<SymlinkTarget> {
+fn read_target(sb: &SuperBlock<Erofs>, nid: Nid, pos: MetaPos, size: u64) -> Result<SymlinkTarget> {
     let len = usize::try_from(size).map_err(|_| EFSCORRUPTED)?;
 
     SymlinkTarget::new(len, |target| {
         if target.is_empty() {
             return Ok(());
         }
-        image(sb)?.bytes(pos)?.copy_to(0, target).ok_or(EIO)
+        metadata::bytes(sb, pos)?.copy_to(0, target).ok_or(EIO)
     })
     .map_err(|e| {
         if e != EINVAL {

@@ -24,7 +24,6 @@ use crate::{
     ondisk::{
         self,
         device,
-        superblock::IncompatFeatures,
         BlockBits,
         ErrorKind,
         ImagePos,
@@ -47,6 +46,7 @@ use crate::{
             INode,
             InodeTables, //
         },
+        internal::InternalInode,
         registration::FileSystemType,
         stat::{
             Stat,
@@ -60,14 +60,21 @@ use crate::{
             SuperTables, //
         }, //
     },
-    volume, //
+    volume,
+    xattr::{
+        Prefixes,
+        Xattrs, //
+    }, //
 };
 use core::ffi::CStr;
 use kernel::{
     bindings,
     prelude::*,
     seq_file::SeqFile,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        SetOnce, //
+    }, //
 };
 
 /// The filesystem type.
@@ -88,6 +95,10 @@ pub(crate) struct SuperInfo {
     pub(crate) devices: Devices,
     /// Whether it can be used where it is in persistent memory.
     can_dax: bool,
+    /// The packed inode and the metabox inode.
+    internal: [InternalInode<Erofs>; 2],
+    /// The long prefixes of names of extended attributes.
+    prefixes: SetOnce<Prefixes>,
 }
 
 impl SuperInfo {
@@ -104,8 +115,29 @@ impl SuperInfo {
             medium,
             devices,
             can_dax,
+            internal: [const { InternalInode::new() }; 2],
+            prefixes: SetOnce::new(),
         };
         Ok(KBox::new(info, GFP_KERNEL)?)
+    }
+
+    /// The inode that holds fragments of files.
+    pub(crate) fn packed(&self) -> &InternalInode<Erofs> {
+        let [packed, _] = &self.internal;
+        packed
+    }
+
+    /// The inode that holds metadata.
+    #[inline]
+    pub(crate) fn metabox(&self) -> &InternalInode<Erofs> {
+        let [_, metabox] = &self.internal;
+        metabox
+    }
+
+    /// The long prefixes of names of extended attributes.
+    pub(crate) fn prefixes(&self) -> &Prefixes {
+        static NONE: Prefixes = Prefixes::none();
+        self.prefixes.as_ref().unwrap_or(&NONE)
     }
 }
 
@@ -232,8 +264,6 @@ impl Erofs {
     fn check_supported(sb: &NewSuperBlock<'_, Self>, disk: &ondisk::Superblock) -> Result {
         let what = if disk.is_compressed() {
             "compressed images"
-        } else if disk.incompat.contains(IncompatFeatures::METABOX) {
-            "images with a metabox"
         } else {
             return Ok(());
         };
@@ -241,6 +271,33 @@ impl Erofs {
             "{what} are not supported by this version of the driver"
         ));
         Err(EOPNOTSUPP)
+    }
+}
+
+impl Erofs {
+    /// Finds the internal inodes. The packed inode comes first, and so is not in the metabox.
+    /// Their contents are read when they are needed.
+    #[inline(never)]
+    fn load_internal(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result {
+        let info = sb.data();
+        for (what, nid, place) in [
+            ("packed", info.disk.packed_nid, info.packed()),
+            ("metabox", info.disk.metabox_nid, info.metabox()),
+        ] {
+            let Some(nid) = nid else {
+                continue;
+            };
+            let refused = |e: Error| {
+                log.error::<Self>(format_args!(
+                    "cannot read the {what} inode (nid {nid}): {}",
+                    e.to_errno()
+                ));
+                e
+            };
+            let inode = inode::iget(sb, nid).map_err(refused)?;
+            place.set(sb, inode).map_err(|_| refused(EFSCORRUPTED))?;
+        }
+        Ok(())
     }
 }
 
@@ -269,6 +326,7 @@ impl FileSystem for Erofs {
     type Data = SuperInfo;
     type InodeData = InodeInfo;
     type Iomap = Iomap;
+    type Xattrs = Xattrs;
 
     fn file_system_type() -> &'static FileSystemType<Self> {
         &FILE_SYSTEM_TYPE
@@ -343,6 +401,7 @@ impl FileSystem for Erofs {
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
+        Self::load_internal(sb, log)?;
         let nid: Nid = sb.data().disk.root_nid;
 
         if sb.options().dax_always() && !sb.data().can_dax {
@@ -366,8 +425,19 @@ impl FileSystem for Erofs {
             ));
             return Err(EINVAL);
         }
+        let prefixes = Prefixes::read(sb).inspect_err(|e| {
+            log.error::<Self>(format_args!(
+                "cannot read the prefixes of xattrs: {}",
+                e.to_errno()
+            ));
+        })?;
+        sb.data().prefixes.populate(prefixes);
         fs_info!(sb, "mounted with root inode @ nid {nid}.");
         Ok(root)
+    }
+
+    fn internal_inodes(data: &SuperInfo) -> &[InternalInode<Self>] {
+        &data.internal
     }
 
     fn reconfigure(sb: &SuperBlock<Self>, options: &Options, flags: &mut RemountFlags) -> Result {

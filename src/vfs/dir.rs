@@ -16,7 +16,8 @@ use super::{
     },
     iomap,
     metadata::PageBytes,
-    super_block::FileSystem, //
+    super_block::FileSystem,
+    xattr, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -109,6 +110,9 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
                 lookup: Some(Self::lookup),
                 getattr: Some(inode::getattr::<D::Fs>),
                 fiemap: Some(iomap::fiemap::<<D::Fs as FileSystem>::Iomap>),
+                listxattr: Some(xattr::list::<D::Fs>),
+                #[cfg(CONFIG_FS_POSIX_ACL)]
+                get_inode_acl: Some(xattr::get_inode_acl::<D::Fs>),
                 ..pin_init::zeroed()
             },
             file_operations: bindings::file_operations {

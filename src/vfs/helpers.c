@@ -168,6 +168,14 @@ void erofs_helper_inode_set_stacked_classes(struct inode *inode, bool dir)
 	lockdep_set_class(&inode->i_data.invalidate_lock, &invalidate_key);
 }
 
+/* Locks of internal inodes are taken below those of other inodes. */
+void erofs_helper_inode_set_internal_class(struct inode *inode)
+{
+	static struct lock_class_key invalidate_key;
+
+	lockdep_set_class(&inode->i_data.invalidate_lock, &invalidate_key);
+}
+
 dev_t erofs_helper_new_decode_dev(u32 dev)
 {
 	return new_decode_dev(dev);

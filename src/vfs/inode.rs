@@ -25,7 +25,8 @@ use super::{
     super_block::{
         FileSystem,
         SuperBlock, //
-    }, //
+    },
+    xattr, //
 };
 use core::{
     marker::PhantomData,
@@ -218,6 +219,8 @@ pub(crate) struct Attributes {
     pub(crate) mtime: i64,
     /// Nanoseconds of it.
     pub(crate) mtime_nsec: u32,
+    /// If not, there are no ACLs for certain, which the VFS need not find out then.
+    pub(crate) may_have_acl: bool,
 }
 
 /// The bits of a mode that are not its type.
@@ -244,13 +247,7 @@ impl SymlinkTarget {
     /// are refused with `EINVAL`.
     pub(crate) fn new(len: usize, fill: impl FnOnce(&mut [u8]) -> Result) -> Result<Self> {
         let size = len.checked_add(1).ok_or(EINVAL)?;
-        let mut bytes = KVec::<u8>::with_capacity(size, GFP_KERNEL)?;
-
-        // SAFETY: The vector has room for `size` bytes, which are initialised before they count.
-        unsafe {
-            bytes.as_mut_ptr().write_bytes(0, size);
-            bytes.inc_len(size);
-        }
+        let mut bytes = xattr::zeroed(size)?;
         let target = bytes.get_mut(..len).ok_or(EINVAL)?;
         fill(target)?;
         if target.is_empty() || target.iter().any(|byte| *byte == 0) {
@@ -418,9 +415,8 @@ impl<T: FileSystem> NewInode<T> {
             (*inode).i_mtime_nsec = attributes.mtime_nsec;
             (*inode).i_ctime_nsec = attributes.mtime_nsec;
 
-            // There are none, which the VFS need not find out for every inode.
             #[cfg(CONFIG_FS_POSIX_ACL)]
-            {
+            if !attributes.may_have_acl {
                 (*inode).i_acl = core::ptr::null_mut();
                 (*inode).i_default_acl = core::ptr::null_mut();
             }
@@ -461,6 +457,9 @@ impl<T: FileSystem> InodeTables<T> {
     pub(crate) const fn new() -> Self {
         let common = bindings::inode_operations {
             getattr: Some(getattr::<T>),
+            listxattr: Some(xattr::list::<T>),
+            #[cfg(CONFIG_FS_POSIX_ACL)]
+            get_inode_acl: Some(xattr::get_inode_acl::<T>),
             ..pin_init::zeroed()
         };
         // Reads and faults need nothing but the mapping.

@@ -22,6 +22,7 @@
 //! | further block devices | [`block_device::OpenBlockDevice`]  |                               |
 //! | `iomap`               | [`iomap::Extent`]                  | [`iomap::IomapOperations`]    |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
+//! | `xattr_handler`       |                                    | [`xattr::XattrOperations`]    |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
 //! one place installs each of them, which is what the safety comments refer to.
@@ -59,6 +60,7 @@ pub(crate) mod dentry;
 pub(crate) mod dir;
 pub(crate) mod folio;
 pub(crate) mod inode;
+pub(crate) mod internal;
 pub(crate) mod iomap;
 pub(crate) mod log;
 pub(crate) mod mapping;
@@ -66,6 +68,7 @@ pub(crate) mod metadata;
 pub(crate) mod registration;
 pub(crate) mod stat;
 pub(crate) mod super_block;
+pub(crate) mod xattr;
 
 /// Bytes in a page of this kernel.
 pub(crate) const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;

@@ -36,11 +36,16 @@ use super::{
         InodeTables,
         NewInode, //
     },
+    internal::InternalInode,
     iomap::IomapOperations,
     registration::FileSystemType,
     stat::{
         Stat,
         StatFs, //
+    },
+    xattr::{
+        Handlers,
+        XattrOperations, //
     }, //
 };
 use core::{
@@ -87,6 +92,8 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 
     /// How contents of files are found for the iomap library.
     type Iomap: IomapOperations<Fs = Self>;
+    /// The extended attributes of its inodes.
+    type Xattrs: XattrOperations<Fs = Self>;
 
     /// The one registration of this filesystem.
     fn file_system_type() -> &'static FileSystemType<Self>;
@@ -123,8 +130,13 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
         flags: &mut RemountFlags,
     ) -> Result;
 
-    /// Drops the references to inodes that [`Self::Data`] holds. All other inodes are gone.
+    /// The end of a mount: all inodes are gone but the internal ones.
     fn put_super(_sb: &SuperBlock<Self>) {}
+
+    /// The internal inodes that `data` holds.
+    fn internal_inodes(_data: &Self::Data) -> &[InternalInode<Self>] {
+        &[]
+    }
 
     /// Answers `statfs(2)`.
     fn statfs(sb: &SuperBlock<Self>, stat: &mut StatFs<'_>);
@@ -144,7 +156,7 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 /// the superblock exist only in that time.
 pub(super) struct Info<T: FileSystem> {
     pub(super) options: T::Options,
-    data: SetOnce<T::Data>,
+    data: SetOnce<KBox<T::Data>>,
     /// Complete before there is data, as is what follows.
     devices: KVec<OpenBlockDevice>,
     /// The persistent memory of the block device that the superblock is on, if it has any.
@@ -300,7 +312,7 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
     #[inline(never)]
     fn fill(&mut self) -> Result {
         let data = T::fill_super(self)?;
-        self.info().data.populate(KBox::into_inner(data));
+        self.info().data.populate(data);
         Ok(())
     }
 
@@ -458,8 +470,12 @@ impl<T: FileSystem> SuperTables<T> {
     ///
     /// Called by `generic_shutdown_super()` only, for a superblock with a root.
     unsafe extern "C" fn put_super(sb: *mut bindings::super_block) {
-        // SAFETY: A superblock that has a root has its data.
-        T::put_super(unsafe { SuperBlock::from_raw(sb) });
+        // SAFETY: A superblock that has a root has its data. Nobody else uses it any more.
+        unsafe {
+            let sb = SuperBlock::from_raw(sb);
+            T::put_super(sb);
+            clear_internal_inodes::<T>(sb);
+        }
     }
 
     /// # Safety
@@ -534,6 +550,7 @@ impl<T: FileSystem> SuperTables<T> {
                 (*sb).s_maxbytes = extra::CONST_MAX_LFS_FILESIZE;
                 (*sb).s_time_gran = 1;
                 (*sb).s_op = &T::super_tables().super_operations;
+                (*sb).s_xattr = Handlers::<T::Xattrs>::list();
             }
             // SAFETY: As above.
             unsafe {
@@ -553,17 +570,20 @@ impl<T: FileSystem> SuperTables<T> {
             // INVARIANT: The data was stored just now, for good.
             // SAFETY: By the above.
             let sb = unsafe { SuperBlock::<T>::from_raw(sb) };
-            let root = T::root(sb, &log)?;
-
-            // SAFETY: `d_make_root` takes the reference, also when it fails.
-            unsafe {
-                let root = ARef::into_raw(root).as_ptr().cast::<bindings::inode>();
-                (*sb.as_raw()).s_root = bindings::d_make_root(root);
-                if (*sb.as_raw()).s_root.is_null() {
-                    return Err(ENOMEM);
+            let made = T::root(sb, &log).and_then(|root| {
+                // SAFETY: `d_make_root` takes the reference, also when it fails.
+                unsafe {
+                    let root = ARef::into_raw(root).as_ptr().cast::<bindings::inode>();
+                    let root = bindings::d_make_root(root);
+                    (*sb.as_raw()).s_root = root;
+                    NonNull::new(root).ok_or(ENOMEM)
                 }
+            });
+            if made.is_err() {
+                // SAFETY: Without a root there is no `put_super`, and nobody else has seen it.
+                unsafe { clear_internal_inodes::<T>(sb) };
             }
-            Ok(0)
+            made.map(|_| 0)
         })
     }
 
@@ -588,6 +608,16 @@ impl<T: FileSystem> SuperTables<T> {
                 drop(KBox::from_raw(info));
             }
         }
+    }
+}
+
+/// # Safety
+///
+/// As for [`InternalInode::clear`].
+unsafe fn clear_internal_inodes<T: FileSystem>(sb: &SuperBlock<T>) {
+    for inode in T::internal_inodes(sb.data()) {
+        // SAFETY: By contract.
+        unsafe { inode.clear() };
     }
 }
 
