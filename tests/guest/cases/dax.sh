@@ -1,4 +1,4 @@
-# guest: --driver none --mem 1536 --append memmap=128M!1G,128M!1152M --load nd_e820 --load nd_pmem --load loop --program /usr/sbin/losetup --data $IMAGES/valid --put $IMAGES/devices=/devices
+# guest: --driver none --mem 1536 --append memmap=128M!1G,128M!1152M --load nd_e820 --load nd_pmem --load loop --program /usr/sbin/losetup --data $IMAGES/valid --put $IMAGES/devices/chunky.manifest=/devices/chunky.manifest --put $IMAGES/devices/chunk-b4096-4096-indexes.erofs=/devices/chunk-b4096-4096-indexes.erofs --put $IMAGES/devices/chunk-b4096-1048576-blockmap.erofs=/devices/chunk-b4096-1048576-blockmap.erofs --put $IMAGES/devices/blob-b4096-4096.erofs=/devices/blob-b4096-4096.erofs --put $IMAGES/devices/blob-b4096-4096.blob=/devices/blob-b4096-4096.blob
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Files used where they are in persistent memory: as the C driver shows them,

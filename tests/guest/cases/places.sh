@@ -1,4 +1,4 @@
-# guest: --driver none --data $IMAGES/valid --disk $IMAGES/valid/b4096-large.erofs --put $IMAGES/devices=/devices
+# guest: --driver none --data $IMAGES/valid --disk $IMAGES/valid/b4096-large.erofs --put $IMAGES/devices/chunky.manifest=/devices/chunky.manifest --put $IMAGES/devices/spread-3.erofs=/devices/spread-3.erofs --put $IMAGES/devices/spread-3.1=/devices/spread-3.1 --put $IMAGES/devices/spread-3.2=/devices/spread-3.2 --put $IMAGES/devices/spread-3.3=/devices/spread-3.3
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Images on tmpfs and in memfds, which have no operation that reads a page:
