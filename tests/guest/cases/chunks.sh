@@ -7,7 +7,7 @@
 . /lib/case.sh
 
 # What chunks and devices have an influence on.
-classes=statfs,fsid,mount,stat,statx,link,dir,pread,data,mmap,splice,fiemap,seek,direct
+classes=statfs,fsid,mount,stat,statx,pread,data,mmap,fiemap,seek,direct
 
 cd /data || exit
 mkdir -p /mnt/chunks /data/first
@@ -148,6 +148,14 @@ endless() {
 	*) not_ok "$name, $backing: reading it all ends" "with $?" ;;
 	esac
 }
+a_hole() {
+	same "a hole of 4 EB: its last bytes" "0000000000000000" \
+		"$(tail -c 8 /mnt/chunks/backwards | hexdump -ve '1/1 "%02x"')"
+	observe everything --only seek,fiemap /mnt/chunks | grep '^/backwards ' >/tmp/hole
+	same "a hole of 4 EB: no data, no extent" "2" "$(grep -cE 'seek ENXIO$|fiemap ok count=0$' /tmp/hole)"
+}
+name=endless-blocks file=endless-blocks.erofs devices=-
+for backing in block file; do mounted a_hole; done
 for name in endless-blocks endless-chunks; do
 	for backing in block file; do
 		devices=- file=$name.erofs
