@@ -1,4 +1,4 @@
-# guest: --driver none --load loop --program /usr/sbin/losetup --data $IMAGES/devices
+# guest: --driver none --load loop --program /usr/sbin/losetup --program /usr/sbin/filefrag --data $IMAGES/devices
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Files in chunks, and images on several devices: each image as its source
@@ -37,7 +37,11 @@ mounted() {
 	return $_result
 }
 
-observed() { observe everything --only $classes /mnt/chunks; }
+observed() {
+	observe everything --only $classes /mnt/chunks
+	# By FIBMAP, block for block.
+	for _file in in-order hole-before size-65537 size-1; do filefrag -B -v /mnt/chunks/$_file; done
+}
 
 # like_source: prints what is different from the image's source tree
 like_source() {
