@@ -22,7 +22,7 @@ def main(observe, to):
         os.mkdir(os.path.join(to, name))
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
-        where = "devices" if name == "chunky" else "valid"
+        where = "devices" if name in ("chunky", "unique") else "valid"
         with open(os.path.join(to, where, name + ".manifest"), "wb") as f:
             subprocess.run([observe, "manifest", os.path.join(trees, name)], check=True, stdout=f)
     valid.make(trees, os.path.join(to, "valid"))

@@ -23,15 +23,8 @@ SLOT = {"blocks": (64, "I"), "uniaddr": (68, "I"), "blocks_hi": (72, "H"), "unia
 INDEX = {"block_hi": (0, "H"), "device": (2, "H"), "block": (4, "I")}
 
 
-def fill(t):
-    """Files that have blocks in common, holes, ends within blocks."""
-    blocks = [t.bytes(4096) for _ in range(40)]
-    zeros = bytes(4096)
-    t.file("in-order", b"".join(blocks))
-    t.file("backwards", b"".join(reversed(blocks)))
-    t.file("every-other", b"".join(blocks[::2]))
-    t.file("alternating", b"".join(b + zeros for b in blocks[:20]))
-    t.file("zeros", zeros * 50)
+def fill_unique(t):
+    """Holes, ends within blocks; no block is there twice."""
     for size in (0, 1, 511, 512, 4095, 4096, 4097, 65535, 65537, 300000):
         t.file(f"size-{size}", size)
     for name, size, places in (("only-a-hole", 300000, ()), ("hole-before", 1 << 17, ((1 << 17) - 5000,)),
@@ -42,6 +35,18 @@ def fill(t):
                 f.seek(at)
                 f.write(t.bytes(5000))
         t.stamp(name)
+
+
+def fill(t):
+    """The same, and files that have blocks in common."""
+    blocks = [t.bytes(4096) for _ in range(40)]
+    zeros = bytes(4096)
+    t.file("in-order", b"".join(blocks))
+    t.file("backwards", b"".join(reversed(blocks)))
+    t.file("every-other", b"".join(blocks[::2]))
+    t.file("alternating", b"".join(b + zeros for b in blocks[:20]))
+    t.file("zeros", zeros * 50)
+    fill_unique(t)
     t.dir("dir")
     for n in range(20):
         t.file(f"dir/{n:02}", n * 700)
@@ -114,12 +119,12 @@ class Devices:
         self.m.mkfs(name, "chunky", "--mkfs-time", "-Eforce-inode-extended", *options)
         self.list(name)
 
-    def with_blob(self, name, *options):
+    def with_blob(self, name, *options, tree="chunky"):
         """An image on two devices: its own, and NAME.blob."""
         blob = os.path.join(self.to, name + ".blob")
         with open(blob, "wb"):
             pass
-        self.m.mkfs(name, "chunky", "--mkfs-time", "-Eforce-inode-extended", f"--blobdev={blob}", *options)
+        self.m.mkfs(name, tree, "--mkfs-time", "-Eforce-inode-extended", f"--blobdev={blob}", *options)
         with open(blob, "rb") as f:
             return Chunked(self.m.path(name), f.read())
 
@@ -258,6 +263,14 @@ def endless(d):
         image.save(d.m.path(f"endless-{name}"))
 
 
+def unique(d):
+    """Not in LIST: for persistent memory, where a page can be of one file only."""
+    for chunk, force in ((4096, "force-chunk-indexes"), (1 << 20, "force-inode-blockmap")):
+        d.m.mkfs(f"unique-{chunk}", "unique", "--mkfs-time", f"--chunksize={chunk}", f"-Eforce-inode-extended,{force}")
+    d.with_blob("unique", "--chunksize=4096", tree="unique")
+    d.used.add("unique.blob")
+
+
 def make(trees, to):
     d = Devices(trees, to)
     single(d)
@@ -265,4 +278,5 @@ def make(trees, to):
     wide(d)
     tar(d, trees)
     endless(d)
+    unique(d)
     d.finish()
