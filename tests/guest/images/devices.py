@@ -12,7 +12,7 @@ import struct
 import subprocess
 import tarfile
 
-from disk import Image, Record
+from disk import FLAT_INLINE, Image, Record
 from valid import Maker
 
 CHUNK_BASED = 4
@@ -51,6 +51,7 @@ def fill(t):
     for n in range(20):
         t.file(f"dir/{n:02}", n * 700)
     t.link("link", "dir/07")
+    t.link("long-link", "dir/" + "../dir/" * 3 + "07")
 
 
 class Chunked(Image):
@@ -213,6 +214,24 @@ def several(d):
     d.keep(image, name, ["absent.blob", "absent.blob"], notes=["broken"])
 
 
+def not_files(d):
+    """A directory and a symlink in chunks, on another device; mkfs only makes files so."""
+    name = "not-files"
+    d.m.mkfs(name, "chunky", "--mkfs-time", "-Eforce-inode-extended")
+    image = Chunked(d.m.path(name))
+    blob = bytearray()
+    for inode in [image.inode(path) for path in ("dir", "long-link")]:
+        assert inode.layout == FLAT_INLINE and 16 <= inode.size <= image.bs
+        content = image.data[inode.inline : inode.inline + inode.size]
+        index = Record(image.data, -(-inode.inline // 8) * 8, INDEX)
+        index.block_hi, index.device, index.block = 0, 1, len(blob) // image.bs
+        blob += content.ljust(image.bs, b"\0")
+        inode.format, inode.startblk = inode.format & ~0xE | CHUNK_BASED << 1, INDEXES
+    image.slots(1)[0].blocks = len(blob) // image.bs
+    image.sb.feature_incompat |= 4
+    d.keep(image, name, [d.file(f"{name}.1", blob)])
+
+
 def wide(d):
     """Addresses of more than 32 bits, on a device that is mostly a hole."""
     name = "wide"
@@ -275,6 +294,7 @@ def make(trees, to):
     d = Devices(trees, to)
     single(d)
     several(d)
+    not_files(d)
     wide(d)
     tar(d, trees)
     endless(d)
