@@ -20,6 +20,7 @@ use crate::{
         DirError,
         FilePos,
         MetaPos,
+        Nid,
         Placement, //
     },
     super_block::{
@@ -92,6 +93,22 @@ fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
     Ok(bytes)
 }
 
+impl Directory {
+    /// The nid that `dir` has under `name`, if any.
+    #[inline]
+    pub(crate) fn find(dir: &INode<Erofs>, name: &[u8]) -> Result<Option<Nid>> {
+        let bits = dir.super_block().data().disk.block_bits;
+        let mut short = false;
+        let found = ondisk::lookup(dir.size(), bits, name, |pos, len| {
+            let bytes = block(dir, pos, len).map_err(Failure::Read)?;
+            short |= bytes.len() < len;
+            Ok::<_, Failure>(bytes)
+        })
+        .map_err(|e| e.report(dir, short))?;
+        Ok(found.map(|entry| entry.nid))
+    }
+}
+
 impl DirectoryOperations for Directory {
     type Fs = Erofs;
 
@@ -100,18 +117,8 @@ impl DirectoryOperations for Directory {
         if name.len() > NAME_MAX {
             return Err(ENAMETOOLONG);
         }
-        let sb = dir.super_block();
-        let bits = sb.data().disk.block_bits;
-        let mut short = false;
-        let found = ondisk::lookup(dir.size(), bits, name, |pos, len| {
-            let bytes = block(dir, pos, len).map_err(Failure::Read)?;
-            short |= bytes.len() < len;
-            Ok::<_, Failure>(bytes)
-        })
-        .map_err(|e| e.report(dir, short))?;
-
-        let inode = match found {
-            Some(entry) => Some(iget(sb, entry.nid)?),
+        let inode = match Self::find(dir, name)? {
+            Some(nid) => Some(iget(dir.super_block(), nid)?),
             None => None,
         };
         dentry.splice(inode)

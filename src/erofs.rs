@@ -14,11 +14,13 @@
 mod backing;
 mod data;
 mod dir;
+mod export;
 mod inode;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
 mod super_block;
+mod sysfs;
 mod vfs;
 
 use crate::{

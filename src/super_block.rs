@@ -28,6 +28,10 @@ use crate::{
         self,
         Options, //
     },
+    sysfs::{
+        self,
+        Tunables, //
+    },
     vfs::{
         self,
         backing_file::BackingFile,
@@ -36,6 +40,10 @@ use crate::{
             MountLog,
             Parameter,
             Parameters, //
+        },
+        export::{
+            ExportTables,
+            Exports, //
         },
         inode::{
             INode,
@@ -52,7 +60,8 @@ use crate::{
             RemountFlags,
             SuperBlock,
             SuperTables, //
-        }, //
+        },
+        sysfs::Attribute, //
     }, //
 };
 use core::ffi::CStr;
@@ -66,6 +75,7 @@ use kernel::{
 /// The filesystem type.
 pub(crate) static FILE_SYSTEM_TYPE: FileSystemType<Erofs> = FileSystemType::new();
 static SUPER_TABLES: SuperTables<Erofs> = SuperTables::new();
+static EXPORT_TABLES: ExportTables<Erofs> = ExportTables::new();
 static INODE_TABLES: InodeTables<Erofs> = InodeTables::new();
 
 /// The filesystem.
@@ -77,6 +87,8 @@ pub(crate) struct SuperInfo {
     pub(crate) disk: ondisk::Superblock,
     /// Where the image is.
     pub(crate) medium: Medium,
+    /// What can be changed in sysfs.
+    pub(crate) tunables: Tunables,
 }
 
 /// The image of a mount.
@@ -240,6 +252,18 @@ impl FileSystem for Erofs {
         &INODE_TABLES
     }
 
+    fn exports() -> Exports<Self> {
+        EXPORT_TABLES.all()
+    }
+
+    fn features() -> &'static [Attribute<FileSystemType<Self>>] {
+        &sysfs::FEATURES
+    }
+
+    fn attributes(_sb: &SuperBlock<Self>) -> &'static [Attribute<SuperBlock<Self>>] {
+        &sysfs::OF_MOUNT
+    }
+
     fn parameters() -> Parameters {
         options::TABLE.all()
     }
@@ -301,6 +325,7 @@ impl FileSystem for Erofs {
         Ok(SuperInfo {
             disk: KBox::into_inner(disk),
             medium,
+            tunables: Tunables::new(),
         })
     }
 
@@ -348,6 +373,11 @@ impl FileSystem for Erofs {
         } else {
             half(disk.uuid.first_chunk()) ^ half(disk.uuid.last_chunk())
         });
+    }
+
+    fn label(sb: &SuperBlock<Self>) -> &[u8] {
+        let name = &sb.data().disk.volume_name;
+        name.split(|byte| *byte == 0).next().unwrap_or(name)
     }
 
     fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile) {

@@ -14,6 +14,7 @@ use super::{
         self,
         INode, //
     },
+    ioctl,
     metadata::PageBytes,
     super_block::FileSystem, //
 };
@@ -113,6 +114,8 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
                 llseek: Some(bindings::generic_file_llseek),
                 read: Some(bindings::generic_read_dir),
                 iterate_shared: Some(Self::iterate),
+                unlocked_ioctl: Some(ioctl::ioctl::<D::Fs>),
+                compat_ioctl: bindings::compat_ptr_ioctl,
                 setlease: Some(extra::generic_setlease),
                 ..pin_init::zeroed()
             },

@@ -15,6 +15,7 @@ use super::{
         DirectoryTables, //
     },
     extra,
+    ioctl,
     mapping::{
         MappingOperations,
         MappingTables, //
@@ -459,6 +460,8 @@ impl<T: FileSystem> InodeTables<T> {
                 mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
                 get_unmapped_area: Some(bindings::thp_get_unmapped_area),
                 splice_read: Some(bindings::filemap_splice_read),
+                unlocked_ioctl: Some(ioctl::ioctl::<T>),
+                compat_ioctl: bindings::compat_ptr_ioctl,
                 setlease: Some(extra::generic_setlease),
                 ..pin_init::zeroed()
             },

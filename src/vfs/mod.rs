@@ -20,6 +20,8 @@
 //! | locked `folio`        | [`folio::LockedFolio`]             |                               |
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
+//! | file handle           |                                    | [`export::Export`]            |
+//! | `kobject`             | [`sysfs::Directory`]               | its [`sysfs::Attribute`]s     |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
 //! one place installs each of them, which is what the safety comments refer to.
@@ -53,14 +55,17 @@ pub(crate) mod context;
 pub(crate) mod cred;
 pub(crate) mod dentry;
 pub(crate) mod dir;
+pub(crate) mod export;
 pub(crate) mod folio;
 pub(crate) mod inode;
+mod ioctl;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
 pub(crate) mod registration;
 pub(crate) mod stat;
 pub(crate) mod super_block;
+pub(crate) mod sysfs;
 
 /// Bytes in a page of this kernel.
 pub(crate) const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;

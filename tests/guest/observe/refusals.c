@@ -145,12 +145,14 @@ void observe_ioctls(const struct place *p)
 	say_bytes("is", uuid.uuid, uuid.len);
 #endif
 	end();
-	begin(p, "ioctl");
-	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
-		int block = tries[i], ret = ioctl(fd, FIBMAP, &block);
+	if (wanted("fibmap")) {
+		begin(p, "fibmap");
+		for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
+			int block = tries[i], ret = ioctl(fd, FIBMAP, &block);
 
-		say("fibmap %d:%s=%d", tries[i], outcome(ret), block);
+			say("%d:%s=%d", tries[i], outcome(ret), block);
+		}
+		end();
 	}
-	end();
 	close(fd);
 }
