@@ -28,7 +28,8 @@ use crate::{
         mapping::{
             MappingOperations,
             Readahead, //
-        }, //
+        },
+        trace, //
     }, //
 };
 use core::marker::PhantomData;
@@ -125,11 +126,13 @@ impl<K: On> MappingOperations for Data<K> {
     type Fs = Erofs;
 
     fn read_folio(inode: &INode<Erofs>, folio: LockedFolio<'_>) -> Result {
+        trace::read_folio(inode, inode.data().nid().get(), &folio, true);
         let backing = K::of(image(inode.super_block())?).ok_or(EIO)?;
         Self::read(&mut Reader::new(backing, 1, false), inode, folio)
     }
 
     fn readahead(inode: &INode<Erofs>, window: &mut Readahead<'_>) {
+        trace::readahead(inode, inode.data().nid().get(), window, true);
         let sb = inode.super_block();
         let Some(backing) = image(sb).ok().and_then(K::of) else {
             return;

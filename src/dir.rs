@@ -39,7 +39,11 @@ use crate::{
             DirectoryOperations, //
         },
         inode::INode,
-        metadata::PageBytes, //
+        metadata::{
+            Ahead,
+            PageBytes, //
+        },
+        trace, //
     }, //
 };
 use kernel::prelude::*;
@@ -75,7 +79,9 @@ impl Failure {
 }
 
 /// The `len` bytes of `dir` from `pos` on, which are in one block; fewer if the image ends there.
-fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
+/// `wanted` says how many bytes from there on will be asked for, if that is known; with 0, this is
+/// all.
+fn block(dir: &INode<Erofs>, pos: FilePos, len: usize, wanted: Option<u64>) -> Result<PageBytes> {
     let sb = dir.super_block();
     let extent = dir.data().map(sb, pos)?.ok_or(EFSCORRUPTED)?;
     let pos = match extent.at {
@@ -88,7 +94,13 @@ fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
             return Err(EFSCORRUPTED);
         }
     };
-    let mut bytes = image(sb)?.bytes(pos)?;
+    let ahead = match wanted {
+        None => Ahead::Sequence,
+        Some(0) => Ahead::Nothing,
+        // What follows in the directory is elsewhere from the end of the extent on.
+        Some(wanted) => Ahead::Bytes(wanted.min(extent.len)),
+    };
+    let mut bytes = image(sb)?.bytes_ahead(pos, ahead)?;
     bytes.truncate(len);
     Ok(bytes)
 }
@@ -100,7 +112,7 @@ impl Directory {
         let bits = dir.super_block().data().disk.block_bits;
         let mut short = false;
         let found = ondisk::lookup(dir.size(), bits, name, |pos, len| {
-            let bytes = block(dir, pos, len).map_err(Failure::Read)?;
+            let bytes = block(dir, pos, len, None).map_err(Failure::Read)?;
             short |= bytes.len() < len;
             Ok::<_, Failure>(bytes)
         })
@@ -113,6 +125,7 @@ impl DirectoryOperations for Directory {
     type Fs = Erofs;
 
     fn lookup(dir: &INode<Erofs>, dentry: LookupDentry<'_, Erofs>) -> Result<Looked> {
+        trace::lookup(dir, dir.data().nid().get(), &dentry);
         let name = dentry.name();
         if name.len() > NAME_MAX {
             return Err(ENAMETOOLONG);
@@ -126,7 +139,8 @@ impl DirectoryOperations for Directory {
 
     fn read_dir(dir: &INode<Erofs>, emitter: &mut DirEmitter<'_>) -> Result {
         let info = dir.data();
-        let disk = &dir.super_block().data().disk;
+        let super_info = dir.super_block().data();
+        let (disk, tunables) = (&super_info.disk, &super_info.tunables);
         let size = dir.size();
         let block_size = u64::from(disk.block_bits.size());
 
@@ -140,14 +154,16 @@ impl DirectoryOperations for Directory {
             }
             let start = disk.block_bits.round_down(emitter.pos());
             let len = size.wrapping_sub(start).min(block_size);
-            let bytes = block(dir, FilePos::new(start), len as usize).inspect_err(|e| {
-                fs_err!(
-                    dir.super_block(),
-                    "failed to readdir at {start} of nid {}: {}",
-                    info.nid(),
-                    e.to_errno()
-                );
-            })?;
+            let wanted = u64::from(tunables.dir_ra_bytes.get());
+            let bytes =
+                block(dir, FilePos::new(start), len as usize, Some(wanted)).inspect_err(|e| {
+                    fs_err!(
+                        dir.super_block(),
+                        "failed to readdir at {start} of nid {}: {}",
+                        info.nid(),
+                        e.to_errno()
+                    );
+                })?;
             let short = bytes.len() < len as usize;
             let block = DirBlock::new(bytes, len as usize)
                 .map_err(|e| Failure::from(e).report(dir, short))?;

@@ -23,7 +23,8 @@ use crate::{
         Inode,
         InodeError,
         MetaPos,
-        Nid, //
+        Nid,
+        Placement, //
     },
     super_block::{
         errno,
@@ -40,7 +41,8 @@ use crate::{
             SymlinkTarget, //
         },
         mapping::MappingTables,
-        super_block::SuperBlock, //
+        super_block::SuperBlock,
+        trace, //
     }, //
 };
 use kernel::{
@@ -76,13 +78,46 @@ impl InodeInfo {
     #[inline]
     pub(crate) fn map(&self, sb: &SuperBlock<Erofs>, pos: FilePos) -> Result<Option<Extent>> {
         let map = self.map.as_ref().ok_or(EOPNOTSUPP)?;
-        match map.map(pos) {
+        let asked = trace::Map {
+            nid: self.nid.get(),
+            la: pos.get(),
+            ..trace::Map::default()
+        };
+        trace::map_blocks_enter(sb, || asked);
+        let found = match map.map(pos) {
             Ok(extent) => Ok(extent.and_then(|extent| extent.from(pos))),
             Err(e) => {
                 fs_err!(sb, "{e} @ nid {}", self.nid);
                 Err(errno(e.kind()))
             }
-        }
+        };
+        trace::map_blocks_exit(sb, || match &found {
+            Ok(extent) => (traced(asked, extent.as_ref()), Ok(())),
+            Err(e) => (asked, Err(*e)),
+        });
+        found
+    }
+}
+
+/// What the trace shows of `extent`, for which `asked` was asked.
+fn traced(asked: trace::Map, extent: Option<&Extent>) -> trace::Map {
+    let Some(extent) = extent else {
+        return asked;
+    };
+    let (pa, mflags) = match extent.at {
+        Placement::Hole => (0, 0),
+        Placement::Device { pos, .. } => (pos.get(), trace::MAPPED),
+        Placement::Inline {
+            pos: MetaPos::Image(pos),
+        } => (pos.get(), trace::MAPPED | trace::META),
+        Placement::Inline { .. } => (0, trace::MAPPED | trace::META),
+    };
+    trace::Map {
+        pa,
+        llen: extent.len,
+        plen: extent.len,
+        mflags,
+        ..asked
     }
 }
 
@@ -109,6 +144,9 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
             return Err(EFSCORRUPTED);
         }
     };
+    let bits = info.disk.block_bits;
+    let (block, offset) = (bits.block_of(pos).get(), bits.offset_in(pos));
+    trace::fill_inode(sb, nid.get(), block, offset);
     let disk = read(sb, nid, pos)?.map_err(refused)?;
     let attributes = Attributes {
         mode: disk.mode,

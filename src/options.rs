@@ -13,6 +13,7 @@ use crate::vfs::context::{
 };
 use core::sync::atomic::{
     AtomicBool,
+    AtomicU8,
     Ordering, //
 };
 use kernel::{
@@ -41,10 +42,43 @@ pub(crate) static TABLE: ParameterTable<6> = ParameterTable::new([
 ]);
 
 static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
-    Constant::new(c"disabled", 0),
-    Constant::new(c"readahead", 1),
-    Constant::new(c"readaround", 2),
+    Constant::new(c"disabled", CacheStrategy::Disabled as u16),
+    Constant::new(c"readahead", CacheStrategy::Readahead as u16),
+    Constant::new(c"readaround", CacheStrategy::Readaround as u16),
 ]);
+
+/// Which compressed data is kept in memory, beside what it was decompressed to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum CacheStrategy {
+    /// None.
+    Disabled,
+    /// That of the last pcluster of a read, if more of it may follow.
+    Readahead,
+    /// That of the first one, too.
+    Readaround,
+}
+
+impl CacheStrategy {
+    fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Disabled,
+            1 => Self::Readahead,
+            _ => Self::Readaround,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Readahead => "readahead",
+            Self::Readaround => "readaround",
+        }
+    }
+}
+
+/// Whether ACLs are built into this kernel.
+const HAS_ACL: bool = cfg!(CONFIG_FS_POSIX_ACL);
 
 /// The options of one mount. A remount changes the flags while others read them; none of them
 /// says anything about another.
@@ -52,6 +86,7 @@ pub(crate) struct Options {
     user_xattr: AtomicBool,
     acl: AtomicBool,
     directio: AtomicBool,
+    cache_strategy: AtomicU8,
     /// Where in its source the image begins, in bytes.
     pub(crate) fsoffset: u64,
     /// The source, where it was given as a file.
@@ -63,8 +98,9 @@ impl Options {
     pub(crate) fn new() -> Self {
         Self {
             user_xattr: AtomicBool::new(true),
-            acl: AtomicBool::new(true),
+            acl: AtomicBool::new(HAS_ACL),
             directio: AtomicBool::new(false),
+            cache_strategy: AtomicU8::new(CacheStrategy::Readaround as u8),
             fsoffset: 0,
             source: None,
         }
@@ -85,18 +121,29 @@ impl Options {
         self.directio.load(Ordering::Relaxed)
     }
 
+    /// Which compressed data is kept.
+    pub(crate) fn cache_strategy(&self) -> CacheStrategy {
+        CacheStrategy::from_number(self.cache_strategy.load(Ordering::Relaxed).into())
+    }
+
     /// Takes the flags of `other` over, which a remount gave.
     pub(crate) fn take_over(&self, other: &Self) {
         self.user_xattr.store(other.user_xattr(), Ordering::Relaxed);
         self.acl.store(other.acl(), Ordering::Relaxed);
         self.directio.store(other.directio(), Ordering::Relaxed);
+        self.cache_strategy
+            .store(other.cache_strategy() as u8, Ordering::Relaxed);
     }
 
     /// Takes one.
     pub(crate) fn parse(&mut self, parameter: Parameter<'_>) -> Result {
         match parameter.option() {
             USER_XATTR => *self.user_xattr.get_mut() = parameter.flag(),
+            ACL if !HAS_ACL => parameter.unsupported(format_args!("{{,no}}acl options")),
             ACL => *self.acl.get_mut() = parameter.flag(),
+            DIRECTIO if !cfg!(EROFS_BACKED_BY_FILE) => {
+                parameter.unsupported(format_args!("directio option"));
+            }
             DIRECTIO => *self.directio.get_mut() = parameter.flag(),
             FSOFFSET => self.fsoffset = parameter.u64(),
             SOURCE => {
@@ -105,18 +152,25 @@ impl Options {
                 }
                 self.source = parameter.into_source()?;
             }
-            // Of compressed images only.
-            CACHE_STRATEGY => {}
+            CACHE_STRATEGY => {
+                let strategy = CacheStrategy::from_number(parameter.constant());
+                *self.cache_strategy.get_mut() = strategy as u8;
+            }
             _ => return Err(EINVAL),
         }
         Ok(())
     }
 
     /// Shows them as `/proc/mounts` does.
-    pub(crate) fn show(&self, seq: &SeqFile, file_backed: bool) {
+    pub(crate) fn show(&self, seq: &SeqFile, file_backed: bool, compressed: bool) {
         let no = |on| if on { "" } else { "no" };
         seq_print!(seq, ",{}user_xattr", no(self.user_xattr()));
-        seq_print!(seq, ",{}acl", no(self.acl()));
+        if HAS_ACL {
+            seq_print!(seq, ",{}acl", no(self.acl()));
+        }
+        if compressed {
+            seq_print!(seq, ",cache_strategy={}", self.cache_strategy().name());
+        }
         if file_backed && self.directio() {
             seq_print!(seq, ",directio");
         }

@@ -381,8 +381,10 @@ impl FileSystem for Erofs {
     }
 
     fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile) {
-        let file_backed = matches!(sb.data().medium, Medium::File(_));
-        sb.options().show(seq, file_backed);
+        let info = sb.data();
+        let file_backed = matches!(info.medium, Medium::File(_));
+        sb.options()
+            .show(seq, file_backed, info.disk.is_compressed());
     }
 
     fn getattr(inode: &INode<Self>, stat: &mut Stat<'_>) {

@@ -12,6 +12,7 @@ use crate::{
         },
         metadata::{
             self,
+            Ahead,
             MetadataState,
             PageBytes, //
         }, //
@@ -59,9 +60,9 @@ impl Backing for Block<'_> {
     type Waiting = ();
 
     #[inline]
-    fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
+    fn bytes_ahead(self, pos: ImagePos, ahead: Ahead) -> Result<PageBytes> {
         let pos = self.position(pos).ok_or(EIO)?;
-        metadata::of_block_device(self.device, &self.place.metadata, pos)
+        metadata::of_block_device(self.device, &self.place.metadata, pos, ahead)
     }
 
     fn read_len(self, _pos: ImagePos, len: u64) -> u64 {

@@ -130,10 +130,11 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
     unsafe extern "C" fn lookup(
         dir: *mut bindings::inode,
         dentry: *mut bindings::dentry,
-        _flags: kernel::ffi::c_uint,
+        flags: kernel::ffi::c_uint,
     ) -> *mut bindings::dentry {
         // SAFETY: By contract.
-        let (dir, dentry) = unsafe { (INode::from_raw(dir), LookupDentry::from_raw(dentry)) };
+        let (dir, dentry) =
+            unsafe { (INode::from_raw(dir), LookupDentry::from_raw(dentry, flags)) };
 
         match D::lookup(dir, dentry) {
             Ok(Looked(dentry)) => dentry,

@@ -62,10 +62,12 @@ mod ioctl;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
+pub(crate) mod params;
 pub(crate) mod registration;
 pub(crate) mod stat;
 pub(crate) mod super_block;
 pub(crate) mod sysfs;
+pub(crate) mod trace;
 
 /// Bytes in a page of this kernel.
 pub(crate) const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;

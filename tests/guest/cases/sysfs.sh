@@ -76,6 +76,25 @@ head -c 8192 /dev/zero >zeros
 mnt mount /data/zeros $m >/dev/null
 same "nothing is left of a mount that failed" features "$(ls $s)"
 
+# --- Directory readahead
+
+# listed BYTES DIR: how many reads of the device it takes to list DIR
+listed() {
+	echo "$1" >"$s/${dev#/dev/}/dir_ra_bytes"
+	echo 3 >/proc/sys/vm/drop_caches
+	read -r _before _rest <"/sys/block/${dev#/dev/}/stat"
+	(cd "$2" && echo .* *) >/dev/null
+	read -r _after _rest <"/sys/block/${dev#/dev/}/stat"
+	echo $((_after - _before))
+}
+
+attach b4096-large.erofs
+mnt mount "$dev" $m
+without=$(listed 0 $m/many) with=$(listed 16384 $m/many)
+check "a large directory without readahead: $without reads, with 16 KiB: $with" test "$with" -lt $((without / 2))
+mnt umount $m
+detach
+
 # --- Files that are open when the mount ends
 
 mnt mount $image $m
