@@ -9,9 +9,9 @@ cd /data || exit
 m=/mnt/plain mapped=/mnt/mapped
 mkdir -p $m $mapped
 
-# owners DIR: of each path, with what a user of the container may do
+# owners DIR: of each path
 owners() {
-	(cd "$1" && find . | sort | while read -r _path; do stat -c '%u %g %a %n' "$_path"; done)
+	(cd "$1" && find . -exec stat -c '%u %g %a %n' {} + | sort -k 4)
 }
 
 observed() {
