@@ -10,6 +10,7 @@
 use crate::{
     fs_err,
     inode::iget,
+    metadata,
     ondisk::{
         self,
         dirent::{
@@ -19,13 +20,11 @@ use crate::{
         DirBlock,
         DirError,
         FilePos,
-        MetaPos,
         Nid,
         Placement, //
     },
     super_block::{
         errno,
-        image,
         Erofs, //
     },
     vfs::{
@@ -44,7 +43,8 @@ use crate::{
             PageBytes, //
         },
         trace, //
-    }, //
+    },
+    volume, //
 };
 use kernel::prelude::*;
 
@@ -83,24 +83,29 @@ impl Failure {
 /// all.
 fn block(dir: &INode<Erofs>, pos: FilePos, len: usize, wanted: Option<u64>) -> Result<PageBytes> {
     let sb = dir.super_block();
-    let extent = dir.data().map(sb, pos)?.ok_or(EFSCORRUPTED)?;
-    let pos = match extent.at {
-        Placement::Device { pos, .. } => pos,
-        Placement::Inline {
-            pos: MetaPos::Image(pos),
-        } => pos,
-        Placement::Inline { .. } | Placement::Hole => {
-            fs_err!(sb, "directory block in a hole @ nid {}", dir.data().nid());
-            return Err(EFSCORRUPTED);
-        }
-    };
+    let info = dir.data();
+    let extent = info.map(sb, pos, len as u64)?;
+    let extent = extent.and_then(|extent| extent.from(pos));
+    let extent = extent.ok_or(EFSCORRUPTED)?;
     let ahead = match wanted {
         None => Ahead::Sequence,
         Some(0) => Ahead::Nothing,
-        // What follows in the directory is elsewhere from the end of the extent on.
+        // From the end of the extent on, the directory goes on elsewhere.
         Some(wanted) => Ahead::Bytes(wanted.min(extent.len)),
     };
-    let mut bytes = image(sb)?.bytes_ahead(pos, ahead)?;
+    let mut bytes = match extent.at {
+        Placement::Device { id, pos } => {
+            volume::bytes(sb, id, pos, ahead).map_err(|e| info.refuse(sb, &e, e.kind()))??
+        }
+        Placement::Inline { pos } => metadata::bytes(sb, pos)?,
+        Placement::Hole => {
+            info.complain(
+                sb,
+                format_args!("directory block in a hole @ nid {}", info.nid()),
+            );
+            return Err(EFSCORRUPTED);
+        }
+    };
     bytes.truncate(len);
     Ok(bytes)
 }

@@ -16,12 +16,16 @@ mod data;
 mod dir;
 mod export;
 mod inode;
+mod iomap;
+mod metadata;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
 mod super_block;
 mod sysfs;
 mod vfs;
+mod volume;
+mod xattr;
 
 use crate::{
     super_block::{

@@ -10,6 +10,7 @@ use crate::{
             BlockDevice,
             ReadBio, //
         },
+        block_device::OpenBlockDevice,
         metadata::{
             self,
             Ahead,
@@ -53,11 +54,24 @@ impl<'a> Block<'a> {
     pub(crate) fn new(device: &'a BlockDevice, place: &'a Place) -> Self {
         Self { device, place }
     }
+
+    /// The device itself.
+    pub(crate) fn device(self) -> &'a BlockDevice {
+        self.device
+    }
 }
 
-impl Backing for Block<'_> {
+impl<'a> Backing for Block<'a> {
     type Kind = BlockDevice;
     type Waiting = ();
+    type Others = (&'a [OpenBlockDevice], &'a [Place]);
+
+    fn other((devices, places): Self::Others, index: usize) -> Option<Self> {
+        Some(Self {
+            device: devices.get(index)?.device(),
+            place: places.get(index)?,
+        })
+    }
 
     #[inline]
     fn bytes_ahead(self, pos: ImagePos, ahead: Ahead) -> Result<PageBytes> {
@@ -85,5 +99,5 @@ impl Backing for Block<'_> {
         batch.submit();
     }
 
-    fn flush(self, _waiting: &mut ()) {}
+    fn flush(_waiting: &mut ()) {}
 }

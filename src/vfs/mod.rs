@@ -19,9 +19,12 @@
 //! | `dentry` in `->lookup`| [`dentry::LookupDentry`]           |                               |
 //! | locked `folio`        | [`folio::LockedFolio`]             |                               |
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
+//! | further block devices | [`block_device::OpenBlockDevice`]  |                               |
+//! | `iomap`               | [`iomap::Extent`]                  | [`iomap::IomapOperations`]    |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
 //! | file handle           |                                    | [`export::Export`]            |
 //! | `kobject`             | [`sysfs::Directory`]               | its [`sysfs::Attribute`]s     |
+//! | `xattr_handler`       |                                    | [`xattr::XattrOperations`]    |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
 //! one place installs each of them, which is what the safety comments refer to.
@@ -51,14 +54,18 @@ mod extra {
 pub(crate) mod backing_file;
 pub(crate) mod bdi;
 pub(crate) mod bio;
+pub(crate) mod block_device;
 pub(crate) mod context;
 pub(crate) mod cred;
+pub(crate) mod dax;
 pub(crate) mod dentry;
 pub(crate) mod dir;
 pub(crate) mod export;
 pub(crate) mod folio;
 pub(crate) mod inode;
+pub(crate) mod internal;
 mod ioctl;
+pub(crate) mod iomap;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
@@ -68,6 +75,7 @@ pub(crate) mod stat;
 pub(crate) mod super_block;
 pub(crate) mod sysfs;
 pub(crate) mod trace;
+pub(crate) mod xattr;
 
 /// Bytes in a page of this kernel.
 pub(crate) const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;
