@@ -14,6 +14,7 @@
 mod backing;
 mod data;
 mod dir;
+mod export;
 mod inode;
 mod iomap;
 mod metadata;
@@ -21,6 +22,7 @@ mod metadata;
 mod ondisk;
 mod options;
 mod super_block;
+mod sysfs;
 mod vfs;
 mod volume;
 mod xattr;
@@ -50,6 +52,8 @@ struct Module {
 
 impl kernel::Module for Module {
     fn init(module: &'static ThisModule) -> Result<Self> {
+        vfs::params::settle();
+
         // Last, as nothing may fail once the filesystem can be mounted.
         let registration = FILE_SYSTEM_TYPE.register(module).inspect_err(|e| {
             if *e == EBUSY {

@@ -18,6 +18,7 @@ use crate::{
     ondisk::{
         self,
         inode::EXTENDED_SIZE,
+        units::Position as _,
         ChunkMap,
         ErrorKind,
         Extent,
@@ -29,6 +30,7 @@ use crate::{
         Layout,
         MetaPos,
         Nid,
+        Placement,
         Superblock,
         XattrPlace, //
     },
@@ -47,7 +49,8 @@ use crate::{
         },
         log,
         mapping::MappingTables,
-        super_block::SuperBlock, //
+        super_block::SuperBlock,
+        trace, //
     },
     volume::{
         InFile,
@@ -129,11 +132,23 @@ impl InodeInfo {
         pos: FilePos,
         want: u64,
     ) -> Result<Option<Extent>> {
-        match &self.map {
+        let asked = || trace::Map {
+            nid: self.nid.get(),
+            la: pos.get(),
+            llen: want,
+            ..trace::Map::default()
+        };
+        trace::map_blocks_enter(sb, asked);
+        let found = match &self.map {
             Map::Flat(map) => map.map(pos).map_err(|e| self.refuse(sb, &e, e.kind())),
             Map::Chunk(map) => self.map_chunks(sb, map, pos, want),
             Map::Unknown => Err(EOPNOTSUPP),
-        }
+        };
+        trace::map_blocks_exit(sb, || match &found {
+            Ok(extent) => (traced(asked(), extent.and_then(|e| e.from(pos))), Ok(())),
+            Err(e) => (asked(), Err(*e)),
+        });
+        found
     }
 
     #[inline(never)]
@@ -171,6 +186,25 @@ impl InodeInfo {
     }
 }
 
+/// What the trace shows of `extent`, for which `asked` was asked.
+fn traced(asked: trace::Map, extent: Option<Extent>) -> trace::Map {
+    let Some(extent) = extent else {
+        return asked;
+    };
+    let (pa, mflags) = match extent.at {
+        Placement::Hole => (0, 0),
+        Placement::Device { pos, .. } => (pos.get(), trace::MAPPED),
+        Placement::Inline { pos } => (pos.byte(), trace::MAPPED | trace::META),
+    };
+    trace::Map {
+        pa,
+        llen: extent.len,
+        plen: extent.len,
+        mflags,
+        ..asked
+    }
+}
+
 /// The live inode `nid`.
 ///
 /// # Errors
@@ -191,6 +225,9 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         fs_err!(sb, "inode outside of the image @ nid {nid}");
         return Err(EFSCORRUPTED);
     };
+    let bits = info.disk.block_bits;
+    let block = pos.byte().wrapping_shr(bits.bits().into());
+    trace::fill_inode(sb, nid.get(), block, bits.offset_in(pos));
     let (disk, may_have_acl) = read(sb, nid, pos)?.map_err(refused)?;
     let attributes = Attributes {
         mode: disk.mode,

@@ -49,10 +49,43 @@ pub(crate) static TABLE: ParameterTable<9> = ParameterTable::new([
 ]);
 
 static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
-    Constant::new(c"disabled", 0),
-    Constant::new(c"readahead", 1),
-    Constant::new(c"readaround", 2),
+    Constant::new(c"disabled", CacheStrategy::Disabled as u16),
+    Constant::new(c"readahead", CacheStrategy::Readahead as u16),
+    Constant::new(c"readaround", CacheStrategy::Readaround as u16),
 ]);
+
+/// Which compressed data is kept in memory, beside what it was decompressed to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum CacheStrategy {
+    /// None.
+    Disabled,
+    /// That of the last pcluster of a read, if more of it may follow.
+    Readahead,
+    /// That of the first one, too.
+    Readaround,
+}
+
+impl CacheStrategy {
+    fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Disabled,
+            1 => Self::Readahead,
+            _ => Self::Readaround,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Readahead => "readahead",
+            Self::Readaround => "readaround",
+        }
+    }
+}
+
+/// Whether ACLs are built into this kernel.
+const HAS_ACL: bool = cfg!(CONFIG_FS_POSIX_ACL);
 
 static DAX_MODES: ConstantTable<2> = ConstantTable::new([
     Constant::new(c"always", DAX_ALWAYS as u16),
@@ -70,6 +103,7 @@ pub(crate) struct Options {
     user_xattr: AtomicBool,
     acl: AtomicBool,
     directio: AtomicBool,
+    cache_strategy: AtomicU8,
     dax: AtomicU8,
     /// Where in its source the image begins, in bytes.
     pub(crate) fsoffset: u64,
@@ -84,8 +118,9 @@ impl Options {
     pub(crate) fn new() -> Self {
         Self {
             user_xattr: AtomicBool::new(true),
-            acl: AtomicBool::new(true),
+            acl: AtomicBool::new(HAS_ACL),
             directio: AtomicBool::new(false),
+            cache_strategy: AtomicU8::new(CacheStrategy::Readaround as u8),
             dax: AtomicU8::new(DAX_UNSET),
             fsoffset: 0,
             source: None,
@@ -108,6 +143,11 @@ impl Options {
         self.directio.load(Ordering::Relaxed)
     }
 
+    /// Which compressed data is kept.
+    pub(crate) fn cache_strategy(&self) -> CacheStrategy {
+        CacheStrategy::from_number(self.cache_strategy.load(Ordering::Relaxed).into())
+    }
+
     /// Whether files are used where they are in persistent memory.
     pub(crate) fn dax_always(&self) -> bool {
         self.dax.load(Ordering::Relaxed) == DAX_ALWAYS
@@ -123,6 +163,8 @@ impl Options {
         self.user_xattr.store(other.user_xattr(), Ordering::Relaxed);
         self.acl.store(other.acl(), Ordering::Relaxed);
         self.directio.store(other.directio(), Ordering::Relaxed);
+        self.cache_strategy
+            .store(other.cache_strategy() as u8, Ordering::Relaxed);
         self.dax
             .store(other.dax.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -131,7 +173,11 @@ impl Options {
     pub(crate) fn parse(&mut self, parameter: Parameter<'_>) -> Result {
         match parameter.option() {
             USER_XATTR => *self.user_xattr.get_mut() = parameter.flag(),
+            ACL if !HAS_ACL => parameter.unsupported(format_args!("{{,no}}acl options")),
             ACL => *self.acl.get_mut() = parameter.flag(),
+            DIRECTIO if !cfg!(EROFS_BACKED_BY_FILE) => {
+                parameter.unsupported(format_args!("directio option"));
+            }
             DIRECTIO => *self.directio.get_mut() = parameter.flag(),
             FSOFFSET => self.fsoffset = parameter.u64(),
             SOURCE => {
@@ -140,6 +186,10 @@ impl Options {
                 }
                 self.source = parameter.into_source()?;
             }
+            CACHE_STRATEGY => {
+                let strategy = CacheStrategy::from_number(parameter.constant());
+                *self.cache_strategy.get_mut() = strategy as u8;
+            }
             DAX | DAX_MODE if !cfg!(CONFIG_FS_DAX) => {
                 return Err(parameter.invalid(format_args!("dax options not supported")));
             }
@@ -147,8 +197,6 @@ impl Options {
             // As small as those of the table.
             DAX_MODE => *self.dax.get_mut() = parameter.constant() as u8,
             DEVICE => self.add_device(parameter.into_string()?)?,
-            // Of compressed images only.
-            CACHE_STRATEGY => {}
             _ => return Err(EINVAL),
         }
         Ok(())
@@ -171,10 +219,15 @@ impl Options {
     }
 
     /// Shows them as `/proc/mounts` does.
-    pub(crate) fn show(&self, seq: &SeqFile, file_backed: bool) {
+    pub(crate) fn show(&self, seq: &SeqFile, file_backed: bool, compressed: bool) {
         let no = |on| if on { "" } else { "no" };
         seq_print!(seq, ",{}user_xattr", no(self.user_xattr()));
-        seq_print!(seq, ",{}acl", no(self.acl()));
+        if HAS_ACL {
+            seq_print!(seq, ",{}acl", no(self.acl()));
+        }
+        if compressed {
+            seq_print!(seq, ",cache_strategy={}", self.cache_strategy().name());
+        }
         match self.dax.load(Ordering::Relaxed) {
             DAX_ALWAYS => seq_print!(seq, ",dax=always"),
             DAX_NEVER => seq_print!(seq, ",dax=never"),

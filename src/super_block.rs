@@ -33,6 +33,10 @@ use crate::{
         self,
         Options, //
     },
+    sysfs::{
+        self,
+        Tunables, //
+    },
     vfs::{
         self,
         backing_file::BackingFile,
@@ -41,6 +45,10 @@ use crate::{
             MountLog,
             Parameter,
             Parameters, //
+        },
+        export::{
+            ExportTables,
+            Exports, //
         },
         inode::{
             INode,
@@ -58,7 +66,8 @@ use crate::{
             RemountFlags,
             SuperBlock,
             SuperTables, //
-        }, //
+        },
+        sysfs::Attribute, //
     },
     volume,
     xattr::{
@@ -80,6 +89,7 @@ use kernel::{
 /// The filesystem type.
 pub(crate) static FILE_SYSTEM_TYPE: FileSystemType<Erofs> = FileSystemType::new();
 static SUPER_TABLES: SuperTables<Erofs> = SuperTables::new();
+static EXPORT_TABLES: ExportTables<Erofs> = ExportTables::new();
 static INODE_TABLES: InodeTables<Erofs> = InodeTables::new();
 
 /// The filesystem.
@@ -91,6 +101,8 @@ pub(crate) struct SuperInfo {
     pub(crate) disk: ondisk::Superblock,
     /// Where the image is.
     pub(crate) medium: Medium,
+    /// What can be changed in sysfs.
+    pub(crate) tunables: Tunables,
     /// Where the rest of it is.
     pub(crate) devices: Devices,
     /// Whether it can be used where it is in persistent memory.
@@ -115,6 +127,7 @@ impl SuperInfo {
             medium,
             devices,
             can_dax,
+            tunables: Tunables::new(),
             internal: [const { InternalInode::new() }; 2],
             prefixes: SetOnce::new(),
         };
@@ -340,6 +353,18 @@ impl FileSystem for Erofs {
         &INODE_TABLES
     }
 
+    fn exports() -> Exports<Self> {
+        EXPORT_TABLES.all()
+    }
+
+    fn features() -> &'static [Attribute<FileSystemType<Self>>] {
+        &sysfs::FEATURES
+    }
+
+    fn attributes(_sb: &SuperBlock<Self>) -> &'static [Attribute<SuperBlock<Self>>] {
+        &sysfs::OF_MOUNT
+    }
+
     fn parameters() -> Parameters {
         options::TABLE.all()
     }
@@ -472,9 +497,16 @@ impl FileSystem for Erofs {
         });
     }
 
+    fn label(sb: &SuperBlock<Self>) -> &[u8] {
+        let name = &sb.data().disk.volume_name;
+        name.split(|byte| *byte == 0).next().unwrap_or(name)
+    }
+
     fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile) {
-        let file_backed = matches!(sb.data().medium, Medium::File(_));
-        sb.options().show(seq, file_backed);
+        let info = sb.data();
+        let file_backed = matches!(info.medium, Medium::File(_));
+        sb.options()
+            .show(seq, file_backed, info.disk.is_compressed());
     }
 
     fn getattr(inode: &INode<Self>, stat: &mut Stat<'_>) {

@@ -26,7 +26,10 @@ use crate::{
             BlockDevice,
             ReadBio, //
         },
-        metadata::PageBytes, //
+        metadata::{
+            Ahead,
+            PageBytes, //
+        }, //
     }, //
 };
 use kernel::prelude::*;
@@ -52,7 +55,13 @@ pub(crate) trait Backing: Copy {
     /// # Errors
     ///
     /// `EIO` where the backing cannot be read or has no such bytes.
-    fn bytes(self, pos: ImagePos) -> Result<PageBytes>;
+    #[inline]
+    fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
+        self.bytes_ahead(pos, Ahead::Sequence)
+    }
+
+    /// The same; says what to read together with them if they have to be read.
+    fn bytes_ahead(self, pos: ImagePos, ahead: Ahead) -> Result<PageBytes>;
 
     /// How many bytes to read from `pos` on in order to get `len` of them: as many, or more where
     /// the backing can only be read in units of its own. Not beyond the end of the block.
@@ -108,9 +117,15 @@ impl Image<'_> {
     /// See [`Backing::bytes`].
     #[inline]
     pub(crate) fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
+        self.bytes_ahead(pos, Ahead::Sequence)
+    }
+
+    /// See [`Backing::bytes_ahead`].
+    #[inline]
+    pub(crate) fn bytes_ahead(self, pos: ImagePos, ahead: Ahead) -> Result<PageBytes> {
         match self {
-            Self::Block(block) => block.bytes(pos),
-            Self::File(file) => file.bytes(pos),
+            Self::Block(block) => block.bytes_ahead(pos, ahead),
+            Self::File(file) => file.bytes_ahead(pos, ahead),
         }
     }
 

@@ -571,6 +571,17 @@ impl Parameter<'_> {
 
     /// Tells the person who mounts what is wrong with the value.
     pub(crate) fn invalid(&self, args: fmt::Arguments<'_>) -> Error {
+        self.log(args);
+        EINVAL
+    }
+
+    /// Tells the person who mounts that this, which names the option, is not built in. The mount
+    /// goes on without it.
+    pub(crate) fn unsupported(&self, what: fmt::Arguments<'_>) {
+        self.log(format_args!("{what} not supported"));
+    }
+
+    fn log(&self, args: fmt::Arguments<'_>) {
         // SAFETY: The context is the caller's for this call. Without a log in it, `logfc` prints
         // to the kernel log.
         unsafe {
@@ -583,6 +594,5 @@ impl Parameter<'_> {
                 core::ptr::from_ref(&args).cast::<c_void>(),
             );
         }
-        EINVAL
     }
 }

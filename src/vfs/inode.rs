@@ -16,6 +16,7 @@ use super::{
         DirectoryTables, //
     },
     extra,
+    ioctl,
     iomap,
     mapping::{
         MappingOperations,
@@ -469,6 +470,8 @@ impl<T: FileSystem> InodeTables<T> {
             mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
             get_unmapped_area: Some(bindings::thp_get_unmapped_area),
             splice_read: Some(bindings::filemap_splice_read),
+            unlocked_ioctl: Some(ioctl::ioctl::<T>),
+            compat_ioctl: bindings::compat_ptr_ioctl,
             setlease: Some(extra::generic_setlease),
             ..pin_init::zeroed()
         };

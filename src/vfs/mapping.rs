@@ -58,6 +58,12 @@ impl<'a> Readahead<'a> {
         }
     }
 
+    /// The index of the next page, and how many are left.
+    #[inline]
+    pub(super) fn range(&self) -> (usize, u32) {
+        (self.raw._index, self.raw._nr_pages)
+    }
+
     /// How many pages are left.
     #[inline]
     pub(crate) fn pages(&self) -> usize {

@@ -27,6 +27,7 @@ def main(observe, to):
             subprocess.run([observe, "manifest", os.path.join(trees, name)], check=True, stdout=f)
     valid.make(trees, os.path.join(to, "valid"))
     valid.make_nest(trees, os.path.join(to, "valid"))
+    valid.make_far(trees, os.path.join(to, "valid"))
     devices.make(trees, os.path.join(to, "devices"))
     broken.make(trees, os.path.join(to, "broken"))
     shutil.rmtree(trees)
