@@ -27,6 +27,7 @@ use crate::{
         Nid,
         XattrPlace, //
     },
+    share,
     super_block::{
         errno,
         Erofs, //
@@ -37,10 +38,14 @@ use crate::{
             Attributes,
             INode,
             Iget,
+            NewInode,
             Special,
             SymlinkTarget, //
         },
-        mapping::MappingTables,
+        mapping::{
+            MappingOperations,
+            MappingTables, //
+        },
         super_block::SuperBlock, //
     },
     xattr::InodeXattrs, //
@@ -137,8 +142,8 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     Ok(match disk.kind {
         FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),
         FileKind::Regular => match info.medium {
-            Medium::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
-            Medium::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
+            Medium::Block(_) => regular(sb, new, &attributes, &DATA_ON_BLOCK, data),
+            Medium::File(_) => regular(sb, new, &attributes, &DATA_IN_FILE, data),
         },
         FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
             Some(target) => {
@@ -157,6 +162,24 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         FileKind::Fifo => new.special(&attributes, Special::Fifo, data),
         FileKind::Socket => new.special(&attributes, Special::Socket, data),
     })
+}
+
+/// Makes a regular file of `new`, with a page cache of its own or a shared one.
+#[inline]
+fn regular<M: MappingOperations<Fs = Erofs>>(
+    sb: &SuperBlock<Erofs>,
+    new: NewInode<Erofs>,
+    attributes: &Attributes,
+    tables: &'static MappingTables<M>,
+    data: InodeInfo,
+) -> ARef<INode<Erofs>> {
+    if sb.options().inode_share() {
+        let shared = share::inode(sb, data.nid, &data.xattrs, attributes.size, tables);
+        if let Some(shared) = shared {
+            return new.sharing(attributes, tables, data, shared);
+        }
+    }
+    new.regular(attributes, tables, data)
 }
 
 /// Reads the inode at `pos`, and whether it may have ACLs.

@@ -7,6 +7,7 @@
 use crate::vfs::context::{
     Constant,
     ConstantTable,
+    OwnedString,
     Parameter,
     ParameterSpec,
     ParameterTable, //
@@ -29,15 +30,19 @@ const CACHE_STRATEGY: u8 = 2;
 const DIRECTIO: u8 = 3;
 const FSOFFSET: u8 = 4;
 const SOURCE: u8 = 5;
+const DOMAIN_ID: u8 = 9;
+const INODE_SHARE: u8 = 10;
 
 /// What there is, by name.
-pub(crate) static TABLE: ParameterTable<6> = ParameterTable::new([
+pub(crate) static TABLE: ParameterTable<8> = ParameterTable::new([
     ParameterSpec::flag_no(c"user_xattr", USER_XATTR),
     ParameterSpec::flag_no(c"acl", ACL),
     ParameterSpec::one_of(c"cache_strategy", CACHE_STRATEGY, &CACHE_STRATEGIES),
     ParameterSpec::flag_no(c"directio", DIRECTIO),
     ParameterSpec::u64(c"fsoffset", FSOFFSET),
     ParameterSpec::file_or_string(c"source", SOURCE),
+    ParameterSpec::string(c"domain_id", DOMAIN_ID),
+    ParameterSpec::flag(c"inode_share", INODE_SHARE),
 ]);
 
 static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
@@ -52,10 +57,13 @@ pub(crate) struct Options {
     user_xattr: AtomicBool,
     acl: AtomicBool,
     directio: AtomicBool,
+    inode_share: AtomicBool,
     /// Where in its source the image begins, in bytes.
     pub(crate) fsoffset: u64,
     /// The source, where it was given as a file.
     pub(crate) source: Option<ARef<File>>,
+    /// Who vouches for the fingerprints of files.
+    pub(crate) domain_id: Option<OwnedString>,
 }
 
 impl Options {
@@ -65,8 +73,10 @@ impl Options {
             user_xattr: AtomicBool::new(true),
             acl: AtomicBool::new(true),
             directio: AtomicBool::new(false),
+            inode_share: AtomicBool::new(false),
             fsoffset: 0,
             source: None,
+            domain_id: None,
         }
     }
 
@@ -85,11 +95,23 @@ impl Options {
         self.directio.load(Ordering::Relaxed)
     }
 
+    /// Whether files of the same content share a page cache.
+    pub(crate) fn inode_share(&self) -> bool {
+        self.inode_share.load(Ordering::Relaxed)
+    }
+
+    /// Goes on as if `inode_share` had not been given.
+    pub(crate) fn turn_inode_share_off(&self) {
+        self.inode_share.store(false, Ordering::Relaxed);
+    }
+
     /// Takes the flags of `other` over, which a remount gave.
     pub(crate) fn take_over(&self, other: &Self) {
         self.user_xattr.store(other.user_xattr(), Ordering::Relaxed);
         self.acl.store(other.acl(), Ordering::Relaxed);
         self.directio.store(other.directio(), Ordering::Relaxed);
+        self.inode_share
+            .store(other.inode_share(), Ordering::Relaxed);
     }
 
     /// Takes one.
@@ -105,6 +127,8 @@ impl Options {
                 }
                 self.source = parameter.into_source()?;
             }
+            DOMAIN_ID => self.domain_id = Some(parameter.into_string()?),
+            INODE_SHARE => *self.inode_share.get_mut() = true,
             // Of compressed images only.
             CACHE_STRATEGY => {}
             _ => return Err(EINVAL),
@@ -122,6 +146,9 @@ impl Options {
         }
         if self.fsoffset != 0 {
             seq_print!(seq, ",fsoffset={}", self.fsoffset);
+        }
+        if self.inode_share() {
+            seq_print!(seq, ",inode_share");
         }
     }
 }

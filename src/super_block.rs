@@ -11,6 +11,7 @@ use crate::{
         Image,
         Medium, //
     },
+    fs_err,
     fs_info,
     inode::{
         self,
@@ -27,12 +28,14 @@ use crate::{
         self,
         Options, //
     },
+    share::SHARED_PAGES,
     vfs::{
         self,
         backing_file::BackingFile,
         context::{
             MountContext,
             MountLog,
+            OwnedString,
             Parameter,
             Parameters, //
         },
@@ -42,6 +45,7 @@ use crate::{
         },
         internal::InternalInode,
         registration::FileSystemType,
+        shared::SharedPages,
         stat::{
             Stat,
             StatFs, //
@@ -88,6 +92,8 @@ pub(crate) struct SuperInfo {
     internal: [InternalInode<Erofs>; 2],
     /// The long prefixes of names of extended attributes.
     prefixes: SetOnce<Prefixes>,
+    /// Who vouches for the fingerprints of files (`domain_id`).
+    pub(crate) domain: Option<OwnedString>,
 }
 
 impl SuperInfo {
@@ -290,6 +296,10 @@ impl FileSystem for Erofs {
         &FILE_SYSTEM_TYPE
     }
 
+    fn shared_pages() -> &'static SharedPages<Self> {
+        &SHARED_PAGES
+    }
+
     fn super_tables() -> &'static SuperTables<Self> {
         &SUPER_TABLES
     }
@@ -344,6 +354,10 @@ impl FileSystem for Erofs {
     // Not inlined, for the sake of the stack.
     #[inline(never)]
     fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<SuperInfo>> {
+        if sb.options().inode_share() && sb.options().domain_id.is_none() {
+            sb.error(format_args!("domain_id is needed when inode_share is on"));
+            return Err(EINVAL);
+        }
         let medium = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &medium)?;
         Self::use_blocks(sb, disk.block_bits)?;
@@ -361,11 +375,16 @@ impl FileSystem for Erofs {
             medium,
             internal: [const { InternalInode::new() }; 2],
             prefixes: SetOnce::new(),
+            domain: sb.options().domain_id.take(),
         };
         Ok(KBox::new(info, GFP_KERNEL)?)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
+        if sb.options().inode_share() && sb.data().disk.ishare_xattr_prefix.is_none() {
+            fs_info!(sb, "no fingerprints in the image. Turning off inode_share.");
+            sb.options().turn_inode_share_off();
+        }
         Self::load_internal(sb, log)?;
         let nid: Nid = sb.data().disk.root_nid;
         let root = inode::iget(sb, nid).inspect_err(|e| {
@@ -399,9 +418,21 @@ impl FileSystem for Erofs {
 
     fn reconfigure(sb: &SuperBlock<Self>, options: &Options, flags: &mut RemountFlags) -> Result {
         let info = sb.data();
+        let can_share = info.disk.ishare_xattr_prefix.is_some();
 
+        // What it was mounted with stays: a domain that is named now is not looked at.
+        if options.inode_share() && can_share && info.domain.is_none() {
+            fs_err!(
+                sb,
+                "inode_share needs the domain_id that it was mounted with"
+            );
+            return Err(EINVAL);
+        }
         // An option that is not given is back at its default.
         sb.options().take_over(options);
+        if !can_share {
+            sb.options().turn_inode_share_off();
+        }
         flags.set_posix_acl(options.acl());
         if let Medium::File(file) = &info.medium {
             file.set_direct(options.directio().then_some(info.disk.block_bits.size()));

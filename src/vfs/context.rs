@@ -105,6 +105,41 @@ impl<T: FileSystem> MountContext<'_, T> {
     }
 }
 
+/// A string that an option was given.
+///
+/// # Invariants
+///
+/// A string of `len` bytes and a NUL that `kfree()` frees, and nobody else's.
+pub(crate) struct OwnedString {
+    start: NonNull<kernel::ffi::c_char>,
+    len: usize,
+}
+
+// SAFETY: Memory that nobody else uses.
+unsafe impl Send for OwnedString {}
+// SAFETY: It does not change.
+unsafe impl Sync for OwnedString {}
+
+impl OwnedString {
+    /// The string.
+    pub(crate) fn as_c_str(&self) -> &CStr {
+        // SAFETY: By the type invariant.
+        unsafe {
+            CStr::from_bytes_with_nul_unchecked(core::slice::from_raw_parts(
+                self.start.as_ptr().cast(),
+                self.len.wrapping_add(1),
+            ))
+        }
+    }
+}
+
+impl Drop for OwnedString {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::kfree(self.start.as_ptr().cast()) };
+    }
+}
+
 /// Where the person who mounts learns why it fails.
 ///
 /// # Invariants
@@ -460,6 +495,25 @@ impl Parameter<'_> {
     pub(crate) fn constant(&self) -> u32 {
         // SAFETY: As above.
         unsafe { *self.result.__bindgen_anon_1.uint_32.as_ref() }
+    }
+
+    /// The string.
+    pub(crate) fn into_string(self) -> Result<OwnedString> {
+        // SAFETY: The parameter is the caller's for this call; what is taken out of it is replaced
+        // by null, as the parser's owner frees the rest. INVARIANT: it was allocated for this
+        // parameter, whose size is its length.
+        unsafe {
+            let param = &mut *self.param;
+            if param.type_() != extra::fs_value_type_fs_value_is_string {
+                return Err(EINVAL);
+            }
+            let start = NonNull::new(param.__bindgen_anon_1.string).ok_or(EINVAL)?;
+            param.__bindgen_anon_1.string = core::ptr::null_mut();
+            Ok(OwnedString {
+                start,
+                len: param.size,
+            })
+        }
     }
 
     /// Whether the mount has a source already.

@@ -20,6 +20,7 @@
 //! | locked `folio`        | [`folio::LockedFolio`]             |                               |
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
+//! | shared page cache     | [`shared::SharedPages`]            | those of the mapping          |
 //! | `xattr_handler`       |                                    | [`xattr::XattrOperations`]    |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
@@ -61,6 +62,7 @@ pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
 pub(crate) mod registration;
+pub(crate) mod shared;
 pub(crate) mod stat;
 pub(crate) mod super_block;
 pub(crate) mod xattr;

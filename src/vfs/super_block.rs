@@ -33,6 +33,10 @@ use super::{
     },
     internal::InternalInode,
     registration::FileSystemType,
+    shared::{
+        self,
+        SharedPages, //
+    },
     stat::{
         Stat,
         StatFs, //
@@ -89,6 +93,9 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 
     /// The one registration of this filesystem.
     fn file_system_type() -> &'static FileSystemType<Self>;
+
+    /// The one pseudo filesystem of its shared inodes.
+    fn shared_pages() -> &'static SharedPages<Self>;
 
     /// The one table of superblock operations.
     fn super_tables() -> &'static SuperTables<Self>;
@@ -359,6 +366,7 @@ impl<T: FileSystem> SuperTables<T> {
             super_operations: bindings::super_operations {
                 alloc_inode: Some(Self::alloc_inode),
                 free_inode: Some(Self::free_inode),
+                evict_inode: Some(Self::evict_inode),
                 put_super: Some(Self::put_super),
                 statfs: Some(Self::statfs),
                 show_options: Some(Self::show_options),
@@ -391,6 +399,18 @@ impl<T: FileSystem> SuperTables<T> {
     unsafe extern "C" fn free_inode(inode: *mut bindings::inode) {
         // SAFETY: By contract, and every inode of these superblocks is part of an `InodeSlot<T>`.
         unsafe { InodeSlot::<T>::free(inode) };
+    }
+
+    /// # Safety
+    ///
+    /// Called by `evict()` only, for an inode of a superblock with these operations.
+    unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
+        // SAFETY: By contract.
+        unsafe {
+            bindings::truncate_inode_pages_final(&raw mut (*inode).i_data);
+            bindings::clear_inode(inode);
+            shared::forget::<T>(inode);
+        }
     }
 
     /// # Safety
