@@ -7,6 +7,7 @@
 #include <linux/backing-dev.h>
 #include <linux/backing-file.h>
 #include <linux/crc32.h>
+#include <linux/dax.h>
 #include <linux/exportfs.h>
 #include <linux/filelock.h>
 #include <linux/fs_context.h>

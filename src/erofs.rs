@@ -15,6 +15,7 @@ mod backing;
 mod data;
 mod dir;
 mod inode;
+mod iomap;
 mod metadata;
 #[forbid(unsafe_code)]
 mod ondisk;
@@ -22,6 +23,7 @@ mod options;
 mod share;
 mod super_block;
 mod vfs;
+mod volume;
 mod xattr;
 
 use crate::{

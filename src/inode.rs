@@ -6,25 +6,30 @@
 
 use crate::{
     backing::Medium,
-    data::{
-        Data,
-        InFile,
-        OnBlock, //
-    },
+    data::Data,
     dir::Directory,
     fs_err,
-    metadata,
+    iomap::Iomap,
+    metadata::{
+        self,
+        Failure,
+        Metadata, //
+    },
     ondisk::{
         self,
         inode::EXTENDED_SIZE,
+        ChunkMap,
+        ErrorKind,
         Extent,
         FileKind,
         FilePos,
         FlatMap,
         Inode,
         InodeError,
+        Layout,
         MetaPos,
         Nid,
+        Superblock,
         XattrPlace, //
     },
     share,
@@ -42,36 +47,71 @@ use crate::{
             Special,
             SymlinkTarget, //
         },
+        log,
         mapping::{
             MappingOperations,
             MappingTables, //
         },
         super_block::SuperBlock, //
     },
+    volume::{
+        InFile,
+        OnBlock, //
+    }, //
     xattr::InodeXattrs, //
 };
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering, //
+};
 use kernel::{
+    fmt,
     prelude::*,
     sync::aref::ARef, //
 };
 
 static DIRECTORY: DirectoryTables<Directory> = DirectoryTables::new();
-static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::new();
+static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::on_device::<Iomap>();
 static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
 
 /// What is kept per inode.
 pub(crate) struct InodeInfo {
     nid: Nid,
-    /// Where the content is; `None` for a layout that this driver cannot read yet.
-    map: Option<FlatMap>,
+    map: Map,
     xattrs: InodeXattrs,
     dot_omitted: bool,
+    /// What is wrong with it has been told.
+    complained: AtomicBool,
+}
+
+/// Where the content of an inode is.
+enum Map {
+    Flat(FlatMap),
+    Chunk(ChunkMap),
+    /// In a layout that this driver cannot read yet.
+    Unknown,
+}
+
+impl Map {
+    // Not inlined, for the sake of the stack.
+    #[inline(never)]
+    fn new(inode: &Inode, sb: &Superblock, nid: Nid) -> Self {
+        if let Some(map) = FlatMap::new(inode, sb, nid) {
+            return Self::Flat(map);
+        }
+        ChunkMap::new(inode, sb, nid).map_or(Self::Unknown, Self::Chunk)
+    }
 }
 
 impl InodeInfo {
     /// The node number.
     pub(crate) fn nid(&self) -> Nid {
         self.nid
+    }
+
+    /// Whether the content is in the image as it is.
+    pub(crate) fn is_uncompressed(&self) -> bool {
+        matches!(self.map, Map::Flat(_) | Map::Chunk(_))
     }
 
     /// Its extended attributes.
@@ -85,18 +125,54 @@ impl InodeInfo {
         self.dot_omitted
     }
 
-    /// The extent of the content that the byte at `pos` is in, from there on. `None` at the end of
-    /// the content.
+    /// The extent of the content that the byte at `pos` is in, whole, or at least `want` bytes from
+    /// there on as far as that is cheap to tell. `None` at the end of the content.
     #[inline]
-    pub(crate) fn map(&self, sb: &SuperBlock<Erofs>, pos: FilePos) -> Result<Option<Extent>> {
-        let map = self.map.as_ref().ok_or(EOPNOTSUPP)?;
-        match map.map(pos) {
-            Ok(extent) => Ok(extent.and_then(|extent| extent.from(pos))),
-            Err(e) => {
-                fs_err!(sb, "{e} @ nid {}", self.nid);
-                Err(errno(e.kind()))
-            }
+    pub(crate) fn map(
+        &self,
+        sb: &SuperBlock<Erofs>,
+        pos: FilePos,
+        want: u64,
+    ) -> Result<Option<Extent>> {
+        match &self.map {
+            Map::Flat(map) => map.map(pos).map_err(|e| self.refuse(sb, &e, e.kind())),
+            Map::Chunk(map) => self.map_chunks(sb, map, pos, want),
+            Map::Unknown => Err(EOPNOTSUPP),
         }
+    }
+
+    #[inline(never)]
+    fn map_chunks(
+        &self,
+        sb: &SuperBlock<Erofs>,
+        map: &ChunkMap,
+        pos: FilePos,
+        want: u64,
+    ) -> Result<Option<Extent>> {
+        map.map(pos, want, &Metadata::new(sb)).map_err(|e| match e {
+            Failure::Read(e) => e,
+            Failure::Corrupt(e) => self.refuse(sb, &e, e.kind()),
+        })
+    }
+
+    /// Logs what is wrong with the inode, once: whoever reads it tries again, page by page.
+    #[inline(never)]
+    pub(crate) fn complain(&self, sb: &SuperBlock<Erofs>, what: fmt::Arguments<'_>) {
+        if !self.complained.swap(true, Ordering::Relaxed) {
+            log::print(sb, log::Level::Error, what);
+        }
+    }
+
+    /// Logs what is wrong with the inode, once, and returns the errno for it.
+    #[inline(never)]
+    pub(crate) fn refuse(
+        &self,
+        sb: &SuperBlock<Erofs>,
+        what: &dyn core::fmt::Display,
+        kind: ErrorKind,
+    ) -> Error {
+        self.complain(sb, format_args!("{what} @ nid {}", self.nid));
+        errno(kind)
     }
 }
 
@@ -107,7 +183,7 @@ impl InodeInfo {
 /// What the format's parser refuses, and `EIO` where the image cannot be read; both are logged.
 pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>>> {
     let info = sb.data();
-    let new = match sb.iget(info.disk.ino(nid))? {
+    let mut new = match sb.iget(info.disk.ino(nid))? {
         Iget::Cached(inode) => return Ok(inode),
         Iget::New(new) => new,
     };
@@ -132,11 +208,18 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         mtime_nsec: disk.mtime_nsec,
         may_have_acl,
     };
+    let as_it_is = matches!(disk.layout, Layout::FlatPlain { .. } | Layout::Chunk { .. });
+    let is_internal = [info.disk.packed_nid, info.disk.metabox_nid].contains(&Some(nid));
+    let is_dax = disk.kind == FileKind::Regular && as_it_is && sb.options().dax_always();
+    if is_dax && !is_internal {
+        new.set_dax();
+    }
     let data = InodeInfo {
         nid,
-        map: FlatMap::new(&disk, &info.disk, nid),
+        map: Map::new(&disk, &info.disk, nid),
         xattrs: InodeXattrs::new(&disk),
         dot_omitted: disk.dot_omitted,
+        complained: AtomicBool::new(false),
     };
 
     Ok(match disk.kind {

@@ -14,6 +14,7 @@ use crate::vfs::context::{
 };
 use core::sync::atomic::{
     AtomicBool,
+    AtomicU8,
     Ordering, //
 };
 use kernel::{
@@ -30,17 +31,23 @@ const CACHE_STRATEGY: u8 = 2;
 const DIRECTIO: u8 = 3;
 const FSOFFSET: u8 = 4;
 const SOURCE: u8 = 5;
+const DEVICE: u8 = 6;
+const DAX: u8 = 7;
+const DAX_MODE: u8 = 8;
 const DOMAIN_ID: u8 = 9;
 const INODE_SHARE: u8 = 10;
 
 /// What there is, by name.
-pub(crate) static TABLE: ParameterTable<8> = ParameterTable::new([
+pub(crate) static TABLE: ParameterTable<11> = ParameterTable::new([
     ParameterSpec::flag_no(c"user_xattr", USER_XATTR),
     ParameterSpec::flag_no(c"acl", ACL),
     ParameterSpec::one_of(c"cache_strategy", CACHE_STRATEGY, &CACHE_STRATEGIES),
     ParameterSpec::flag_no(c"directio", DIRECTIO),
     ParameterSpec::u64(c"fsoffset", FSOFFSET),
     ParameterSpec::file_or_string(c"source", SOURCE),
+    ParameterSpec::string(c"device", DEVICE),
+    ParameterSpec::flag(c"dax", DAX),
+    ParameterSpec::one_of(c"dax", DAX_MODE, &DAX_MODES),
     ParameterSpec::string(c"domain_id", DOMAIN_ID),
     ParameterSpec::flag(c"inode_share", INODE_SHARE),
 ]);
@@ -51,17 +58,30 @@ static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
     Constant::new(c"readaround", 2),
 ]);
 
+static DAX_MODES: ConstantTable<2> = ConstantTable::new([
+    Constant::new(c"always", DAX_ALWAYS as u16),
+    Constant::new(c"never", DAX_NEVER as u16),
+]);
+
+// What `dax` can be, beside not given.
+const DAX_UNSET: u8 = 0;
+const DAX_ALWAYS: u8 = 1;
+const DAX_NEVER: u8 = 2;
+
 /// The options of one mount. A remount changes the flags while others read them; none of them
 /// says anything about another.
 pub(crate) struct Options {
     user_xattr: AtomicBool,
     acl: AtomicBool,
     directio: AtomicBool,
+    dax: AtomicU8,
     inode_share: AtomicBool,
     /// Where in its source the image begins, in bytes.
     pub(crate) fsoffset: u64,
     /// The source, where it was given as a file.
     pub(crate) source: Option<ARef<File>>,
+    /// The paths of the devices beside the primary one, from device 1 on.
+    pub(crate) devices: KVec<OwnedString>,
     /// Who vouches for the fingerprints of files.
     pub(crate) domain_id: Option<OwnedString>,
 }
@@ -73,9 +93,11 @@ impl Options {
             user_xattr: AtomicBool::new(true),
             acl: AtomicBool::new(true),
             directio: AtomicBool::new(false),
+            dax: AtomicU8::new(DAX_UNSET),
             inode_share: AtomicBool::new(false),
             fsoffset: 0,
             source: None,
+            devices: KVec::new(),
             domain_id: None,
         }
     }
@@ -95,6 +117,16 @@ impl Options {
         self.directio.load(Ordering::Relaxed)
     }
 
+    /// Whether files are used where they are in persistent memory.
+    pub(crate) fn dax_always(&self) -> bool {
+        self.dax.load(Ordering::Relaxed) == DAX_ALWAYS
+    }
+
+    /// Goes on as if `dax` had not been given.
+    pub(crate) fn turn_dax_off(&self) {
+        self.dax.store(DAX_UNSET, Ordering::Relaxed);
+    }
+
     /// Whether files of the same content share a page cache.
     pub(crate) fn inode_share(&self) -> bool {
         self.inode_share.load(Ordering::Relaxed)
@@ -110,6 +142,8 @@ impl Options {
         self.user_xattr.store(other.user_xattr(), Ordering::Relaxed);
         self.acl.store(other.acl(), Ordering::Relaxed);
         self.directio.store(other.directio(), Ordering::Relaxed);
+        self.dax
+            .store(other.dax.load(Ordering::Relaxed), Ordering::Relaxed);
         self.inode_share
             .store(other.inode_share(), Ordering::Relaxed);
     }
@@ -127,6 +161,13 @@ impl Options {
                 }
                 self.source = parameter.into_source()?;
             }
+            DAX | DAX_MODE if !cfg!(CONFIG_FS_DAX) => {
+                return Err(parameter.invalid(format_args!("dax options not supported")));
+            }
+            DAX => *self.dax.get_mut() = DAX_ALWAYS,
+            // As small as those of the table.
+            DAX_MODE => *self.dax.get_mut() = parameter.constant() as u8,
+            DEVICE => self.add_device(parameter.into_string()?)?,
             DOMAIN_ID => self.domain_id = Some(parameter.into_string()?),
             INODE_SHARE => *self.inode_share.get_mut() = true,
             // Of compressed images only.
@@ -136,11 +177,32 @@ impl Options {
         Ok(())
     }
 
+    /// Adds a device after the others.
+    fn add_device(&mut self, path: OwnedString) -> Result {
+        if self.devices.len() == self.devices.capacity() {
+            let more = self.devices.len().saturating_mul(2).max(4);
+            let mut devices = KVec::with_capacity(more, GFP_KERNEL)?;
+            for device in core::mem::take(&mut self.devices) {
+                devices.push_within_capacity(device).map_err(|_| ENOMEM)?;
+            }
+            self.devices = devices;
+        }
+        self.devices
+            .push_within_capacity(path)
+            .map_err(|_| ENOMEM)?;
+        Ok(())
+    }
+
     /// Shows them as `/proc/mounts` does.
     pub(crate) fn show(&self, seq: &SeqFile, file_backed: bool) {
         let no = |on| if on { "" } else { "no" };
         seq_print!(seq, ",{}user_xattr", no(self.user_xattr()));
         seq_print!(seq, ",{}acl", no(self.acl()));
+        match self.dax.load(Ordering::Relaxed) {
+            DAX_ALWAYS => seq_print!(seq, ",dax=always"),
+            DAX_NEVER => seq_print!(seq, ",dax=never"),
+            _ => {}
+        }
         if file_backed && self.directio() {
             seq_print!(seq, ",directio");
         }

@@ -7,6 +7,10 @@
 use crate::{
     backing::{
         block::Place,
+        devices::{
+            Devices,
+            Opened, //
+        },
         file::ImageFile,
         Image,
         Medium, //
@@ -17,8 +21,10 @@ use crate::{
         self,
         InodeInfo, //
     },
+    iomap::Iomap,
     ondisk::{
         self,
+        device,
         BlockBits,
         ErrorKind,
         ImagePos,
@@ -58,6 +64,7 @@ use crate::{
             SuperTables, //
         }, //
     },
+    volume,
     xattr::{
         Prefixes,
         Xattrs, //
@@ -88,6 +95,10 @@ pub(crate) struct SuperInfo {
     pub(crate) disk: ondisk::Superblock,
     /// Where the image is.
     pub(crate) medium: Medium,
+    /// Where the rest of it is.
+    pub(crate) devices: Devices,
+    /// Whether it can be used where it is in persistent memory.
+    can_dax: bool,
     /// The packed inode and the metabox inode.
     internal: [InternalInode<Erofs>; 2],
     /// The long prefixes of names of extended attributes.
@@ -97,6 +108,27 @@ pub(crate) struct SuperInfo {
 }
 
 impl SuperInfo {
+    // Not inlined, for the sake of the stack.
+    #[inline(never)]
+    fn new(
+        disk: KBox<ondisk::Superblock>,
+        medium: Medium,
+        devices: Devices,
+        can_dax: bool,
+        domain: Option<OwnedString>,
+    ) -> Result<KBox<Self>> {
+        let info = Self {
+            disk: KBox::into_inner(disk),
+            medium,
+            devices,
+            can_dax,
+            internal: [const { InternalInode::new() }; 2],
+            prefixes: SetOnce::new(),
+            domain,
+        };
+        Ok(KBox::new(info, GFP_KERNEL)?)
+    }
+
     /// The inode that holds fragments of files.
     pub(crate) fn packed(&self) -> &InternalInode<Erofs> {
         let [packed, _] = &self.internal;
@@ -114,6 +146,19 @@ impl SuperInfo {
     pub(crate) fn prefixes(&self) -> &Prefixes {
         static NONE: Prefixes = Prefixes::none();
         self.prefixes.as_ref().unwrap_or(&NONE)
+    }
+}
+
+/// Whether files are read around their page cache (`directio`).
+fn set_direct(medium: &Medium, devices: &Devices, bits: BlockBits, on: bool) {
+    let block_size = on.then_some(bits.size());
+    if let Medium::File(file) = medium {
+        file.set_direct(block_size);
+    }
+    if let Opened::File(files) = devices.opened() {
+        for file in files {
+            file.set_direct(block_size);
+        }
     }
 }
 
@@ -138,8 +183,25 @@ pub(crate) fn errno(kind: ErrorKind) -> Error {
 impl Erofs {
     /// Whether an image can be read from `file`: it must not be on a filesystem that is stacked on
     /// others, so that the depth of the kernel's stack is bounded.
-    fn check_stacking(file: &BackingFile) -> bool {
+    pub(crate) fn check_stacking(file: &BackingFile) -> bool {
         file.stack_depth() == 0 && !file.is_on_file_backed::<Self>()
+    }
+
+    /// Refuses options that do not go together.
+    #[inline(never)]
+    fn check_options(sb: &mut NewSuperBlock<'_, Self>) -> Result {
+        let options = sb.options();
+        let why = if !options.inode_share() {
+            return Ok(());
+        } else if options.domain_id.is_none() {
+            "domain_id is needed when inode_share is on"
+        } else if options.dax_always() {
+            "FSDAX is not allowed when inode_share is on"
+        } else {
+            return Ok(());
+        };
+        sb.error(format_args!("{why}"));
+        Err(EINVAL)
     }
 
     /// Where the image is, by the options. Not inlined, for the sake of the stack.
@@ -227,8 +289,6 @@ impl Erofs {
     fn check_supported(sb: &NewSuperBlock<'_, Self>, disk: &ondisk::Superblock) -> Result {
         let what = if disk.is_compressed() {
             "compressed images"
-        } else if disk.extra_devices != 0 {
-            "images on several devices"
         } else {
             return Ok(());
         };
@@ -290,6 +350,7 @@ impl FileSystem for Erofs {
     type Options = Options;
     type Data = SuperInfo;
     type InodeData = InodeInfo;
+    type Iomap = Iomap;
     type Xattrs = Xattrs;
 
     fn file_system_type() -> &'static FileSystemType<Self> {
@@ -354,39 +415,37 @@ impl FileSystem for Erofs {
     // Not inlined, for the sake of the stack.
     #[inline(never)]
     fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<SuperInfo>> {
-        if sb.options().inode_share() && sb.options().domain_id.is_none() {
-            sb.error(format_args!("domain_id is needed when inode_share is on"));
-            return Err(EINVAL);
-        }
+        Self::check_options(sb)?;
         let medium = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &medium)?;
+        let devices = volume::open(sb, &disk, &medium)?;
         Self::use_blocks(sb, disk.block_bits)?;
         Self::check_supported(sb, &disk)?;
 
-        if let Medium::File(file) = &medium {
-            let block_size = disk.block_bits.size();
-            file.set_direct(sb.options().directio().then_some(block_size));
-        }
         let acl = sb.options().acl();
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
-        let info = SuperInfo {
-            disk: KBox::into_inner(disk),
-            medium,
-            internal: [const { InternalInode::new() }; 2],
-            prefixes: SetOnce::new(),
-            domain: sb.options().domain_id.take(),
-        };
-        Ok(KBox::new(info, GFP_KERNEL)?)
+        set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
+        let can_dax = sb.find_dax() && disk.block_bits.bits() == PAGE_BITS;
+        let domain = sb.options().domain_id.take();
+        SuperInfo::new(disk, medium, devices, can_dax, domain)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
+        let nid: Nid = sb.data().disk.root_nid;
+
+        if sb.options().dax_always() && !sb.data().can_dax {
+            fs_info!(
+                sb,
+                "DAX unsupported by the devices or the block size. Turning off DAX."
+            );
+            sb.options().turn_dax_off();
+        }
         if sb.options().inode_share() && sb.data().disk.ishare_xattr_prefix.is_none() {
             fs_info!(sb, "no fingerprints in the image. Turning off inode_share.");
             sb.options().turn_inode_share_off();
         }
         Self::load_internal(sb, log)?;
-        let nid: Nid = sb.data().disk.root_nid;
         let root = inode::iget(sb, nid).inspect_err(|e| {
             log.error::<Self>(format_args!(
                 "cannot read the root directory (nid {nid}): {}",
@@ -420,11 +479,11 @@ impl FileSystem for Erofs {
         let info = sb.data();
         let can_share = info.disk.ishare_xattr_prefix.is_some();
 
-        // What it was mounted with stays: a domain that is named now is not looked at.
-        if options.inode_share() && can_share && info.domain.is_none() {
+        // The domain is the one that it was mounted with: one that is named now does not count.
+        if options.inode_share() && can_share && (info.domain.is_none() || options.dax_always()) {
             fs_err!(
                 sb,
-                "inode_share needs the domain_id that it was mounted with"
+                "inode_share needs the domain_id of the mount, and no FSDAX"
             );
             return Err(EINVAL);
         }
@@ -433,17 +492,23 @@ impl FileSystem for Erofs {
         if !can_share {
             sb.options().turn_inode_share_off();
         }
-        flags.set_posix_acl(options.acl());
-        if let Medium::File(file) = &info.medium {
-            file.set_direct(options.directio().then_some(info.disk.block_bits.size()));
+        if !info.can_dax && options.dax_always() {
+            sb.options().turn_dax_off();
         }
+        flags.set_posix_acl(options.acl());
+        set_direct(
+            &info.medium,
+            &info.devices,
+            info.disk.block_bits,
+            options.directio(),
+        );
         Ok(())
     }
 
     fn statfs(sb: &SuperBlock<Self>, stat: &mut StatFs<'_>) {
         let disk = &sb.data().disk;
 
-        stat.set_blocks(disk.blocks);
+        stat.set_blocks(device::total_blocks(disk, sb.data().devices.ranges()));
         stat.set_files(u64::MAX, u64::MAX.wrapping_sub(disk.inos));
         stat.set_name_max(255);
         let half = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -464,8 +529,13 @@ impl FileSystem for Erofs {
         let compressed = u64::from(bindings::STATX_ATTR_COMPRESSED);
         stat.attributes(immutable, immutable | compressed);
         if inode.is_regular() && stat.wants_dio_alignment() {
-            // None would do.
-            stat.dio_alignment(0, 0);
+            match inode.super_block().block_device() {
+                Some(device) if inode.data().is_uncompressed() => {
+                    stat.dio_alignment(device.dma_alignment(), device.logical_block_size());
+                }
+                // None would do.
+                _ => stat.dio_alignment(0, 0),
+            }
         }
     }
 }

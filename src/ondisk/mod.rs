@@ -33,13 +33,15 @@ pub mod view;
 pub mod xattr;
 pub mod xattr_entries;
 pub mod xxhash;
+pub mod zip;
 
 pub use self::chunk::ChunkMap;
 pub use self::device::{
     Addressing,
     DeviceError,
     DeviceInfo,
-    DeviceRange, //
+    DeviceRange,
+    Located, //
 };
 pub use self::dirent::{
     lookup,
@@ -90,6 +92,18 @@ pub use self::xattr::{
     XattrEntry,
     XattrError,
     XattrPlace, //
+};
+pub use self::zip::{
+    Algorithm,
+    Encoding,
+    Want,
+    ZipConfigError,
+    ZipConfigs,
+    ZipError,
+    ZipExtent,
+    ZipInode,
+    ZipMap,
+    ZipPlacement, //
 };
 
 /// What sort of refusal an error of this floor is. Each stands for one error number.

@@ -64,17 +64,13 @@ impl<T: FileSystem> MountContext<'_, T> {
 
     /// Opens the source, which is a path, for reading.
     pub(crate) fn open_source(&self) -> Result<ARef<File>> {
-        let flags = bindings::O_RDONLY | bindings::O_LARGEFILE;
-
-        // SAFETY: By the type invariant the source is null or a string. The reference that is
-        // returned becomes the `ARef`'s; nobody else has the file, so there is no `fdget_pos`.
+        // SAFETY: By the type invariant the source is null or a string.
         unsafe {
             let source = (*self.fc).source;
             if source.is_null() {
                 return Err(EINVAL);
             }
-            let file = from_err_ptr(bindings::filp_open(source, flags as c_int, 0))?;
-            Ok(ARef::from_raw(NonNull::new_unchecked(file.cast::<File>())))
+            open(source)
         }
     }
 
@@ -102,6 +98,26 @@ impl<T: FileSystem> MountContext<'_, T> {
         // SAFETY: By the type invariant.
         let log = unsafe { MountLog::from_raw(self.fc, core::ptr::null_mut()) };
         log.error::<T>(args);
+    }
+}
+
+/// Opens the file at `path` for reading, with the credentials of the current task.
+pub(crate) fn open_file(path: &CStr) -> Result<ARef<File>> {
+    // SAFETY: A string.
+    unsafe { open(path.as_char_ptr()) }
+}
+
+/// # Safety
+///
+/// `path` must be a NUL-terminated string.
+unsafe fn open(path: *const kernel::ffi::c_char) -> Result<ARef<File>> {
+    let flags = bindings::O_RDONLY | bindings::O_LARGEFILE;
+
+    // SAFETY: By contract. The reference that is returned becomes the `ARef`'s; nobody else has the
+    // file, so there is no `fdget_pos`.
+    unsafe {
+        let file = from_err_ptr(bindings::filp_open(path, flags as c_int, 0))?;
+        Ok(ARef::from_raw(NonNull::new_unchecked(file.cast::<File>())))
     }
 }
 
@@ -491,7 +507,6 @@ impl Parameter<'_> {
     }
 
     /// The value of the name that was given.
-    #[allow(dead_code, reason = "goes with `one_of`")]
     pub(crate) fn constant(&self) -> u32 {
         // SAFETY: As above.
         unsafe { *self.result.__bindgen_anon_1.uint_32.as_ref() }

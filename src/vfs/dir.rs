@@ -14,6 +14,7 @@ use super::{
         self,
         INode, //
     },
+    iomap,
     metadata::PageBytes,
     super_block::FileSystem,
     xattr, //
@@ -108,6 +109,7 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
             inode_operations: bindings::inode_operations {
                 lookup: Some(Self::lookup),
                 getattr: Some(inode::getattr::<D::Fs>),
+                fiemap: Some(iomap::fiemap::<<D::Fs as FileSystem>::Iomap>),
                 listxattr: Some(xattr::list::<D::Fs>),
                 #[cfg(CONFIG_FS_POSIX_ACL)]
                 get_inode_acl: Some(xattr::get_inode_acl::<D::Fs>),

@@ -10,11 +10,13 @@
 //! needs. Dropped instead, it is a failed one, and whoever waits for it learns that.
 
 use super::{
+    dax,
     dir::{
         DirectoryOperations,
         DirectoryTables, //
     },
     extra,
+    iomap,
     mapping::{
         MappingOperations,
         MappingTables, //
@@ -282,6 +284,12 @@ impl<T: FileSystem> NewInode<T> {
         }
     }
 
+    /// Reads its contents from persistent memory, where they are (`S_DAX`).
+    pub(crate) fn set_dax(&mut self) {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe { (*self.raw.as_ptr()).i_flags |= extra::CONST_S_DAX };
+    }
+
     /// A directory.
     pub(crate) fn directory<D: DirectoryOperations<Fs = T>>(
         self,
@@ -311,7 +319,11 @@ impl<T: FileSystem> NewInode<T> {
         unsafe {
             let inode = self.raw.as_ptr();
             (*inode).i_op = &files.regular;
-            (*inode).__bindgen_anon_3.i_fop = &files.regular_file;
+            (*inode).__bindgen_anon_3.i_fop = if (*(*inode).i_sb).s_bdev.is_null() {
+                &files.regular_file
+            } else {
+                &files.regular_on_device
+            };
             extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
             (*(*inode).i_mapping).a_ops = &tables.operations;
         }
@@ -455,6 +467,7 @@ impl<T: FileSystem> Drop for NewInode<T> {
 pub(crate) struct InodeTables<T: FileSystem> {
     regular: bindings::inode_operations,
     regular_file: bindings::file_operations,
+    regular_on_device: bindings::file_operations,
     /// Of regular files that share a page cache, and of the files behind these.
     pub(super) shared_file: bindings::file_operations,
     pub(super) backing_file: bindings::file_operations,
@@ -479,7 +492,7 @@ impl<T: FileSystem> InodeTables<T> {
         };
         // Reads and faults need nothing but the mapping.
         let regular_file = bindings::file_operations {
-            llseek: Some(bindings::generic_file_llseek),
+            llseek: Some(iomap::llseek::<T::Iomap>),
             read_iter: Some(bindings::generic_file_read_iter),
             mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
             get_unmapped_area: Some(bindings::thp_get_unmapped_area),
@@ -488,10 +501,18 @@ impl<T: FileSystem> InodeTables<T> {
             ..pin_init::zeroed()
         };
         Self {
-            regular: common,
+            regular: bindings::inode_operations {
+                fiemap: Some(iomap::fiemap::<T::Iomap>),
+                ..common
+            },
             shared_file: shared::file_operations::<T>(&regular_file),
             backing_file: shared::backing_file_operations(),
             regular_file,
+            regular_on_device: bindings::file_operations {
+                read_iter: Some(iomap::read_iter::<T::Iomap>),
+                mmap_prepare: Some(dax::mmap_prepare::<T::Iomap>),
+                ..regular_file
+            },
             fast_symlink: bindings::inode_operations {
                 get_link: Some(bindings::simple_get_link),
                 ..common

@@ -47,7 +47,7 @@ use zerocopy::FromBytes;
 pub(crate) struct PageBytes {
     start: NonNull<u8>,
     len: usize,
-    _folio: FolioRef,
+    folio: FolioRef,
 }
 
 impl PageBytes {
@@ -55,6 +55,11 @@ impl PageBytes {
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Where they are, and what keeps them there.
+    pub(super) fn into_raw(self) -> (*mut u8, FolioRef) {
+        (self.start.as_ptr(), self.folio)
     }
 
     /// Leaves out all bytes from `len` on.
@@ -254,7 +259,8 @@ pub(crate) fn of_file(file: &BackingFile, state: &MetadataState, pos: u64) -> Re
         None => {
             let folio = cred::with_opener(file.file(), || {
                 file.verify_read(pos, 1)?;
-                // SAFETY: As above, and the mapping has a filler (`BackingFile`).
+                // SAFETY: As above, and the mapping has a filler or is one of tmpfs
+                // (`BackingFile`).
                 unsafe {
                     from_err_ptr(extra::erofs_helper_read_metadata(
                         file.mapping(),
@@ -337,9 +343,5 @@ fn bytes_of(folio: FolioRef, pos: u64, limit: usize) -> Result<PageBytes> {
     let start = unsafe { NonNull::new(folio.address().add(offset)) }.ok_or(EIO)?;
 
     // INVARIANT: The folio has as many bytes from there on.
-    Ok(PageBytes {
-        start,
-        len,
-        _folio: folio,
-    })
+    Ok(PageBytes { start, len, folio })
 }

@@ -19,6 +19,8 @@
 //! | `dentry` in `->lookup`| [`dentry::LookupDentry`]           |                               |
 //! | locked `folio`        | [`folio::LockedFolio`]             |                               |
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
+//! | further block devices | [`block_device::OpenBlockDevice`]  |                               |
+//! | `iomap`               | [`iomap::Extent`]                  | [`iomap::IomapOperations`]    |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
 //! | shared page cache     | [`shared::SharedPages`]            | those of the mapping          |
 //! | `xattr_handler`       |                                    | [`xattr::XattrOperations`]    |
@@ -51,13 +53,16 @@ mod extra {
 pub(crate) mod backing_file;
 pub(crate) mod bdi;
 pub(crate) mod bio;
+pub(crate) mod block_device;
 pub(crate) mod context;
 pub(crate) mod cred;
+pub(crate) mod dax;
 pub(crate) mod dentry;
 pub(crate) mod dir;
 pub(crate) mod folio;
 pub(crate) mod inode;
 pub(crate) mod internal;
+pub(crate) mod iomap;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;

@@ -17,11 +17,16 @@
 
 use super::{
     bio::BlockDevice,
+    block_device::OpenBlockDevice,
     context::{
         MountContext,
         MountLog,
         Parameter,
         Parameters, //
+    },
+    dax::{
+        self,
+        DaxDevice, //
     },
     extra,
     inode::{
@@ -32,6 +37,7 @@ use super::{
         NewInode, //
     },
     internal::InternalInode,
+    iomap::IomapOperations,
     registration::FileSystemType,
     shared::{
         self,
@@ -88,6 +94,8 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// cannot sleep: it may own memory, nothing else.
     type InodeData: Send + Sync;
 
+    /// How contents of files are found for the iomap library.
+    type Iomap: IomapOperations<Fs = Self>;
     /// The extended attributes of its inodes.
     type Xattrs: XattrOperations<Fs = Self>;
 
@@ -115,7 +123,8 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// Finds or makes the superblock: calls one of the `get_tree_*` methods of `context`.
     fn get_tree(context: &mut MountContext<'_, Self>) -> Result;
 
-    /// First step: reads what is needed to describe the filesystem.
+    /// First step: reads what is needed to describe the filesystem. Boxed on its way, for the sake
+    /// of the stack.
     fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<Self::Data>>;
 
     /// Second step: the root directory.
@@ -155,6 +164,10 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 pub(super) struct Info<T: FileSystem> {
     pub(super) options: T::Options,
     data: SetOnce<KBox<T::Data>>,
+    /// Complete before there is data, as is what follows.
+    devices: KVec<OpenBlockDevice>,
+    /// The persistent memory of the block device that the superblock is on, if it has any.
+    dax: Option<DaxDevice>,
 }
 
 impl<T: FileSystem> Info<T> {
@@ -163,6 +176,8 @@ impl<T: FileSystem> Info<T> {
             Self {
                 options,
                 data: SetOnce::new(),
+                devices: KVec::new(),
+                dax: None,
             },
             GFP_KERNEL,
         )?)
@@ -246,6 +261,17 @@ impl<T: FileSystem> SuperBlock<T> {
         unsafe { BlockDevice::from_raw((*self.as_raw()).s_bdev) }
     }
 
+    /// The further block devices, in the order in which they were opened.
+    #[inline]
+    pub(crate) fn further_devices(&self) -> &[OpenBlockDevice] {
+        &self.info().devices
+    }
+
+    /// The persistent memory of the block device that the superblock is on, if it has any.
+    pub(crate) fn dax(&self) -> Option<&DaxDevice> {
+        self.info().dax.as_ref()
+    }
+
     /// The block device the superblock is on, encoded for `statfs`; zero if there is none.
     pub(crate) fn encoded_bdev(&self) -> u64 {
         // SAFETY: `s_bdev` is constant while the superblock is live, and pins the device.
@@ -306,6 +332,40 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
     pub(crate) fn block_device(&self) -> Option<&BlockDevice> {
         // SAFETY: By the type invariant; the device is open as long as the superblock is.
         unsafe { BlockDevice::from_raw((*self.raw).s_bdev) }
+    }
+
+    /// Looks for persistent memory of the block device that the superblock is on. Tells whether
+    /// that and all the further ones have any.
+    pub(crate) fn find_dax(&mut self) -> bool {
+        // SAFETY: By the type invariant the device is open, or null.
+        let dax = unsafe {
+            let device = (*self.raw).s_bdev;
+            if device.is_null() {
+                None
+            } else {
+                DaxDevice::of(device)
+            }
+        };
+        let info = self.info();
+        info.dax = dax;
+        info.dax.is_some() && info.devices.iter().all(|device| device.dax().is_some())
+    }
+
+    /// Makes room for `count` further block devices.
+    pub(crate) fn reserve_devices(&mut self, count: usize) -> Result {
+        self.info().devices = KVec::with_capacity(count, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Opens one, for which there is room. `ENOTBLK` if `path` is none.
+    pub(crate) fn open_device(&mut self, path: &CStr) -> Result<&BlockDevice> {
+        // SAFETY: The `Info`, which will hold it, is dropped by `kill_sb`, before the superblock is
+        // freed.
+        let device = unsafe { OpenBlockDevice::open(path, NonNull::new_unchecked(self.raw))? };
+        let devices = &mut self.info().devices;
+
+        devices.push_within_capacity(device).map_err(|_| ENOMEM)?;
+        Ok(devices.last().ok_or(ENOMEM)?.device())
     }
 
     /// Sets the block size. On a block device this drops its page cache if the size changes, so
@@ -407,6 +467,7 @@ impl<T: FileSystem> SuperTables<T> {
     unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
         // SAFETY: By contract.
         unsafe {
+            dax::evict(inode);
             bindings::truncate_inode_pages_final(&raw mut (*inode).i_data);
             bindings::clear_inode(inode);
             shared::forget::<T>(inode);
