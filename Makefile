@@ -2,7 +2,7 @@
 # The commands that a person types; `make help` lists them. The kernel's build
 # system reads Kbuild instead of this file.
 
-.PHONY: modules stock help demo shell test check install uninstall clean
+.PHONY: modules stock help demo shell test bench check install uninstall clean
 .NOTPARALLEL:
 
 # Not for the builds below: their own flags, their own jobs.
@@ -30,13 +30,15 @@ help:
 #:   IMAGE=FILE       with this image
 #: make test          builds, checks, and runs all tests, on the host and in guests
 #:   CASES='NAME ...' only these guest cases
+#: make bench         measures our driver against the kernel's own, in a guest
+#:   BENCH='OPTIONS'  of scripts/bench: --rows, --quick, --json, --profile ...
 #: make check         what needs no running: format, lints, no panic, small stacks
 #:
 #: make install       puts erofs.ko where depmod prefers it to the kernel's own
 #: make uninstall     takes it away again: the kernel's own driver is back
 #: make clean         removes what building left here
 #:
-#: demo, shell, test and check need root, a Debian mirror that apt knows, and
+#: demo, shell, test, bench and check need root, a Debian mirror that apt knows, and
 #: 4 GB in ${EROFS_CACHE:-~/.cache/erofs-rs}, where everything they fetch and
 #: make is kept. They load nothing into this machine's kernel and install
 #: nothing on it but mmdebstrap.
@@ -49,6 +51,9 @@ shell:
 
 test:
 	@tests/run $(CASES)
+
+bench:
+	@scripts/bench $(BENCH)
 
 check: stock
 	@scripts/check
