@@ -3,7 +3,8 @@
 
 A line of LIST has an image's name, its file, the manifest to compare with, the
 files of its devices in their order, joined by commas ('-': none), and notes as
-in valid.py; 'mine' says that the C driver reads it wrong.
+in valid.py; 'mine' says that the C driver reads it wrong, or that to compare with
+it takes too long; 'broken' that it is not like its source tree.
 """
 
 import os
@@ -143,7 +144,7 @@ def single(d):
 
 
 def several(d):
-    for bs, chunk in ((4096, 4096), (4096, 65536), (512, 4096)):
+    for bs, chunk in ((4096, 65536), (512, 4096)):
         name = f"blob-b{bs}-{chunk}"
         image = d.with_blob(name, f"-b{bs}", f"--chunksize={chunk}")
         d.keep(image, name, [name + ".blob"])
@@ -163,7 +164,7 @@ def several(d):
             slot.blocks = image.blob_blocks()
         for index in image.indexes():
             index.device = 1 + index.block % count
-        d.keep(image, name, devices)
+        d.keep(image, name, devices, notes=["mine"] if count == 70 else [])
 
     # All addresses are of the primary device, in the places of four others;
     # files go on from one to the next. The C driver looks at where an extent
