@@ -34,6 +34,7 @@ use crate::{
         Superblock,
         XattrPlace, //
     },
+    share,
     super_block::{
         errno,
         Erofs, //
@@ -44,11 +45,15 @@ use crate::{
             Attributes,
             INode,
             Iget,
+            NewInode,
             Special,
             SymlinkTarget, //
         },
         log,
-        mapping::MappingTables,
+        mapping::{
+            MappingOperations,
+            MappingTables, //
+        },
         super_block::SuperBlock,
         trace, //
     },
@@ -241,7 +246,9 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         may_have_acl,
     };
     let as_it_is = matches!(disk.layout, Layout::FlatPlain { .. } | Layout::Chunk { .. });
-    if disk.kind == FileKind::Regular && as_it_is && sb.options().dax_always() {
+    let is_internal = [info.disk.packed_nid, info.disk.metabox_nid].contains(&Some(nid));
+    let is_dax = disk.kind == FileKind::Regular && as_it_is && sb.options().dax_always();
+    if is_dax && !is_internal {
         new.set_dax();
     }
     let data = InodeInfo {
@@ -255,8 +262,8 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     Ok(match disk.kind {
         FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),
         FileKind::Regular => match info.medium {
-            Medium::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
-            Medium::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
+            Medium::Block(_) => regular(sb, new, &attributes, &DATA_ON_BLOCK, data),
+            Medium::File(_) => regular(sb, new, &attributes, &DATA_IN_FILE, data),
         },
         FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
             Some(target) => {
@@ -275,6 +282,24 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         FileKind::Fifo => new.special(&attributes, Special::Fifo, data),
         FileKind::Socket => new.special(&attributes, Special::Socket, data),
     })
+}
+
+/// Makes a regular file of `new`, with a page cache of its own or a shared one.
+#[inline]
+fn regular<M: MappingOperations<Fs = Erofs>>(
+    sb: &SuperBlock<Erofs>,
+    new: NewInode<Erofs>,
+    attributes: &Attributes,
+    tables: &'static MappingTables<M>,
+    data: InodeInfo,
+) -> ARef<INode<Erofs>> {
+    if sb.options().inode_share() {
+        let shared = share::inode(sb, data.nid, &data.xattrs, attributes.size, tables);
+        if let Some(shared) = shared {
+            return new.sharing(attributes, tables, data, shared);
+        }
+    }
+    new.regular(attributes, tables, data)
 }
 
 /// Reads the inode at `pos`, and whether it may have ACLs.

@@ -34,9 +34,11 @@ const SOURCE: u8 = 5;
 const DEVICE: u8 = 6;
 const DAX: u8 = 7;
 const DAX_MODE: u8 = 8;
+const DOMAIN_ID: u8 = 9;
+const INODE_SHARE: u8 = 10;
 
 /// What there is, by name.
-pub(crate) static TABLE: ParameterTable<9> = ParameterTable::new([
+pub(crate) static TABLE: ParameterTable<11> = ParameterTable::new([
     ParameterSpec::flag_no(c"user_xattr", USER_XATTR),
     ParameterSpec::flag_no(c"acl", ACL),
     ParameterSpec::one_of(c"cache_strategy", CACHE_STRATEGY, &CACHE_STRATEGIES),
@@ -46,6 +48,8 @@ pub(crate) static TABLE: ParameterTable<9> = ParameterTable::new([
     ParameterSpec::string(c"device", DEVICE),
     ParameterSpec::flag(c"dax", DAX),
     ParameterSpec::one_of(c"dax", DAX_MODE, &DAX_MODES),
+    ParameterSpec::string(c"domain_id", DOMAIN_ID),
+    ParameterSpec::flag(c"inode_share", INODE_SHARE),
 ]);
 
 static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
@@ -105,12 +109,15 @@ pub(crate) struct Options {
     directio: AtomicBool,
     cache_strategy: AtomicU8,
     dax: AtomicU8,
+    inode_share: AtomicBool,
     /// Where in its source the image begins, in bytes.
     pub(crate) fsoffset: u64,
     /// The source, where it was given as a file.
     pub(crate) source: Option<ARef<File>>,
     /// The paths of the devices beside the primary one, from device 1 on.
     pub(crate) devices: KVec<OwnedString>,
+    /// Who vouches for the fingerprints of files.
+    pub(crate) domain_id: Option<OwnedString>,
 }
 
 impl Options {
@@ -122,9 +129,11 @@ impl Options {
             directio: AtomicBool::new(false),
             cache_strategy: AtomicU8::new(CacheStrategy::Readaround as u8),
             dax: AtomicU8::new(DAX_UNSET),
+            inode_share: AtomicBool::new(false),
             fsoffset: 0,
             source: None,
             devices: KVec::new(),
+            domain_id: None,
         }
     }
 
@@ -158,6 +167,16 @@ impl Options {
         self.dax.store(DAX_UNSET, Ordering::Relaxed);
     }
 
+    /// Whether files of the same content share a page cache.
+    pub(crate) fn inode_share(&self) -> bool {
+        self.inode_share.load(Ordering::Relaxed)
+    }
+
+    /// Goes on as if `inode_share` had not been given.
+    pub(crate) fn turn_inode_share_off(&self) {
+        self.inode_share.store(false, Ordering::Relaxed);
+    }
+
     /// Takes the flags of `other` over, which a remount gave.
     pub(crate) fn take_over(&self, other: &Self) {
         self.user_xattr.store(other.user_xattr(), Ordering::Relaxed);
@@ -167,6 +186,8 @@ impl Options {
             .store(other.cache_strategy() as u8, Ordering::Relaxed);
         self.dax
             .store(other.dax.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.inode_share
+            .store(other.inode_share(), Ordering::Relaxed);
     }
 
     /// Takes one.
@@ -197,6 +218,8 @@ impl Options {
             // As small as those of the table.
             DAX_MODE => *self.dax.get_mut() = parameter.constant() as u8,
             DEVICE => self.add_device(parameter.into_string()?)?,
+            DOMAIN_ID => self.domain_id = Some(parameter.into_string()?),
+            INODE_SHARE => *self.inode_share.get_mut() = true,
             _ => return Err(EINVAL),
         }
         Ok(())
@@ -238,6 +261,9 @@ impl Options {
         }
         if self.fsoffset != 0 {
             seq_print!(seq, ",fsoffset={}", self.fsoffset);
+        }
+        if self.inode_share() {
+            seq_print!(seq, ",inode_share");
         }
     }
 }

@@ -50,17 +50,12 @@ pub(crate) trait Backing: Copy {
     fn other(others: Self::Others, index: usize) -> Option<Self>;
 
     /// Bytes in place: those at `pos` and what follows them closely, to the end of the page at
-    /// least unless the image ends before.
+    /// least unless the image ends before. `ahead` says what to read together with them if they
+    /// have to be read.
     ///
     /// # Errors
     ///
     /// `EIO` where the backing cannot be read or has no such bytes.
-    #[inline]
-    fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
-        self.bytes_ahead(pos, Ahead::Sequence)
-    }
-
-    /// The same; says what to read together with them if they have to be read.
     fn bytes_ahead(self, pos: ImagePos, ahead: Ahead) -> Result<PageBytes>;
 
     /// How many bytes to read from `pos` on in order to get `len` of them: as many, or more where

@@ -336,6 +336,8 @@ impl<T: FileSystem> Operations<T> {
                 T::reconfigure(sb, &info.as_ref().ok_or(EINVAL)?.options, &mut flags)?;
                 // Nothing of these filesystems can be written.
                 (*fc).sb_flags = flags.0 | extra::CONST_SB_RDONLY as u32;
+                // What `RemountFlags` changes is none of the flags that a remount changes anyway.
+                (*fc).sb_flags_mask |= extra::CONST_SB_POSIXACL as u32;
             }
             Ok(0)
         })

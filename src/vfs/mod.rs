@@ -24,6 +24,7 @@
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
 //! | file handle           |                                    | [`export::Export`]            |
 //! | `kobject`             | [`sysfs::Directory`]               | its [`sysfs::Attribute`]s     |
+//! | shared page cache     | [`shared::SharedPages`]            | those of the mapping          |
 //! | `xattr_handler`       |                                    | [`xattr::XattrOperations`]    |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
@@ -71,6 +72,7 @@ pub(crate) mod mapping;
 pub(crate) mod metadata;
 pub(crate) mod params;
 pub(crate) mod registration;
+pub(crate) mod shared;
 pub(crate) mod stat;
 pub(crate) mod super_block;
 pub(crate) mod sysfs;

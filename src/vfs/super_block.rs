@@ -40,6 +40,10 @@ use super::{
     internal::InternalInode,
     iomap::IomapOperations,
     registration::FileSystemType,
+    shared::{
+        self,
+        SharedPages, //
+    },
     stat::{
         Stat,
         StatFs, //
@@ -106,6 +110,9 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 
     /// The one registration of this filesystem.
     fn file_system_type() -> &'static FileSystemType<Self>;
+
+    /// The one pseudo filesystem of its shared inodes.
+    fn shared_pages() -> &'static SharedPages<Self>;
 
     /// The one table of superblock operations.
     fn super_tables() -> &'static SuperTables<Self>;
@@ -516,6 +523,7 @@ impl<T: FileSystem> SuperTables<T> {
             dax::evict(inode);
             bindings::truncate_inode_pages_final(&raw mut (*inode).i_data);
             bindings::clear_inode(inode);
+            shared::forget::<T>(inode);
         }
     }
 
