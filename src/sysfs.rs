@@ -47,7 +47,7 @@ pub(crate) static FEATURES: [Attribute<FileSystemType<Erofs>>; 12] = [
     feature(c"metabox"),
 ];
 
-/// The attributes of every mount.
+/// The attributes of a mount; `FileSystem::attributes` may choose a longer list for some.
 pub(crate) static OF_MOUNT: [Attribute<SuperBlock<Erofs>>; 1] = [Attribute::read_write(
     c"dir_ra_bytes",
     |sb, page| sb.data().tunables.dir_ra_bytes.show(page),
