@@ -13,6 +13,7 @@
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
 #include <linux/posix_acl_xattr.h>
+#include <linux/splice.h>
 #include <linux/statfs.h>
 #include "erofs_consts.h"
 #include "erofs_vfs.h"

@@ -20,6 +20,7 @@ mod metadata;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
+mod pass_through;
 mod super_block;
 mod vfs;
 mod volume;

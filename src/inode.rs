@@ -32,6 +32,7 @@ use crate::{
         Superblock,
         XattrPlace, //
     },
+    pass_through::Passing,
     super_block::{
         errno,
         Erofs, //
@@ -47,6 +48,7 @@ use crate::{
         },
         log,
         mapping::MappingTables,
+        pass_through::PassThroughTables,
         super_block::SuperBlock, //
     },
     volume::{
@@ -68,6 +70,7 @@ use kernel::{
 static DIRECTORY: DirectoryTables<Directory> = DirectoryTables::new();
 static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::on_device::<Iomap>();
 static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
+static FILES: PassThroughTables<Passing> = PassThroughTables::new();
 
 /// What is kept per inode.
 pub(crate) struct InodeInfo {
@@ -77,6 +80,8 @@ pub(crate) struct InodeInfo {
     dot_omitted: bool,
     /// What is wrong with it has been told.
     complained: AtomicBool,
+    /// The inline tail has been read; see [`Passing`].
+    tail_read: AtomicBool,
 }
 
 /// Where the content of an inode is.
@@ -118,6 +123,11 @@ impl InodeInfo {
     /// For a directory: whether it has no entry for itself.
     pub(crate) fn dot_omitted(&self) -> bool {
         self.dot_omitted
+    }
+
+    /// Whether the inline tail has been read before.
+    pub(crate) fn tail_read(&self) -> &AtomicBool {
+        &self.tail_read
     }
 
     /// The extent of the content that the byte at `pos` is in, whole, or at least `want` bytes from
@@ -213,13 +223,14 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         xattrs: InodeXattrs::new(&disk),
         dot_omitted: disk.dot_omitted,
         complained: AtomicBool::new(false),
+        tail_read: AtomicBool::new(false),
     };
 
     Ok(match disk.kind {
         FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),
         FileKind::Regular => match info.medium {
             Medium::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
-            Medium::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
+            Medium::File(_) => new.regular_passing(&attributes, &DATA_IN_FILE, &FILES, data),
         },
         FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
             Some(target) => {
