@@ -25,7 +25,8 @@ use crate::{
         mapping::{
             MappingOperations,
             Readahead, //
-        }, //
+        },
+        trace, //
     },
     volume::On, //
 };
@@ -90,8 +91,12 @@ impl<'a, B: Backing> Request<'a, B> {
 
         self.want = self.want.max(folio.left() as u64);
         while folio.left() > 0 {
-            self.seek(pos)?;
-            let Some(piece) = &self.piece else {
+            let left = size.saturating_sub(pos.get());
+            if left > 0 {
+                self.seek(pos)?;
+            }
+            // Pieces go on beyond the end of the file, to the end of a block.
+            let Some(piece) = self.piece.as_ref().filter(|_| left > 0) else {
                 folio.zero(folio.left());
                 break;
             };
@@ -109,7 +114,7 @@ impl<'a, B: Backing> Request<'a, B> {
                         ..*run
                     };
                     // Not what is behind the end of the file: memory maps show it.
-                    let left = size.saturating_sub(pos.get()).min(wanted as u64);
+                    let left = left.min(wanted as u64);
                     let taken = run.device.read_len(run.pos, left).min(wanted as u64) as usize;
                     if let Some(part) = folio.part(taken) {
                         self.reader.read(&run, part)?;
@@ -122,6 +127,7 @@ impl<'a, B: Backing> Request<'a, B> {
                     wanted
                 }
             };
+            // Not 0, as the piece has the byte and the file does not end before it.
             pos = pos.checked_add(taken as u64).ok_or(EFSCORRUPTED)?;
         }
         Ok(())
@@ -132,11 +138,13 @@ impl<K: On> MappingOperations for Data<K> {
     type Fs = Erofs;
 
     fn read_folio(inode: &INode<Erofs>, folio: LockedFolio<'_>) -> Result {
+        trace::read_folio(inode, inode.data().nid().get(), &folio, true);
         let volume = K::volume(inode.super_block()).ok_or(EIO)?;
         Request::new(inode, volume, 1, false).read(folio)
     }
 
     fn readahead(inode: &INode<Erofs>, window: &mut Readahead<'_>) {
+        trace::readahead(inode, inode.data().nid().get(), window, true);
         let sb = inode.super_block();
         let Some(volume) = K::volume(sb) else {
             return;

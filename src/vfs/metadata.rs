@@ -136,6 +136,28 @@ unsafe fn read_once(from: *const u8, to: *mut u8, len: usize) {
     step!(u8, done);
 }
 
+/// What is read together with a page of metadata that has to be read.
+#[derive(Clone, Copy)]
+pub(crate) enum Ahead {
+    /// Nothing.
+    Nothing,
+    /// Pages that follow, if this one follows a sequence of others.
+    Sequence,
+    /// This many bytes in all, which the caller will ask for, and pages that follow a sequence.
+    Bytes(u64),
+}
+
+impl Ahead {
+    /// How many pages the page cache is asked for.
+    fn pages(self) -> kernel::ffi::c_ulong {
+        match self {
+            Self::Nothing => 0,
+            Self::Sequence => 1,
+            Self::Bytes(bytes) => bytes.div_ceil(PAGE_SIZE as u64).max(1) as kernel::ffi::c_ulong,
+        }
+    }
+}
+
 /// What is remembered of reading the metadata of one mapping.
 pub(crate) struct MetadataState {
     /// To foresee what is read next. Plain numbers and flags, which any number of readers use and
@@ -217,6 +239,7 @@ pub(crate) fn of_block_device(
     device: &BlockDevice,
     state: &MetadataState,
     pos: u64,
+    ahead: Ahead,
 ) -> Result<PageBytes> {
     // SAFETY: A block device's mapping lives as long as the device.
     if let Some(bytes) = unsafe { find(device.mapping(), pos, usize::MAX) } {
@@ -230,7 +253,7 @@ pub(crate) fn of_block_device(
             state.ra.get(),
             core::ptr::null_mut(),
             index,
-            true,
+            ahead.pages(),
         ))?)
     };
     bytes_of(folio, pos, usize::MAX)
@@ -272,7 +295,12 @@ unsafe fn find(
 /// the credentials of its opener. Whoever has a say (LSMs, fanotify) is asked before a page is
 /// read, and of a watched file before a page that somebody else has read is used. Past the end of
 /// the file there is nothing: `EIO`.
-pub(crate) fn of_file(file: &BackingFile, state: &MetadataState, pos: u64) -> Result<PageBytes> {
+pub(crate) fn of_file(
+    file: &BackingFile,
+    state: &MetadataState,
+    pos: u64,
+    ahead: Ahead,
+) -> Result<PageBytes> {
     let left = file
         .size()
         .checked_sub(pos)
@@ -285,7 +313,7 @@ pub(crate) fn of_file(file: &BackingFile, state: &MetadataState, pos: u64) -> Re
     // SAFETY: The file and so its mapping are alive.
     match unsafe { find(file.mapping(), pos, limit) } {
         Some(bytes) if !file.is_watched() || state.was_asked(page_index(pos)?) => Ok(bytes),
-        _ => read_of_file(file, state, pos, limit),
+        _ => read_of_file(file, state, pos, limit, ahead),
     }
 }
 
@@ -296,8 +324,14 @@ fn read_of_file(
     state: &MetadataState,
     pos: u64,
     limit: usize,
+    ahead: Ahead,
 ) -> Result<PageBytes> {
     let index = page_index(pos)?;
+    let ahead = if file.has_pre_content() {
+        Ahead::Nothing
+    } else {
+        ahead
+    };
     let folio = cred::with_opener(file.file(), || {
         file.verify_read(pos, 1)?;
         // SAFETY: The file and so its mapping are alive, and the mapping has a filler or is one of
@@ -308,7 +342,7 @@ fn read_of_file(
                 state.ra.get(),
                 file.file().as_ptr(),
                 index,
-                !file.has_pre_content(),
+                ahead.pages(),
             ))
         }
     })?;
@@ -355,7 +389,7 @@ unsafe fn read_of_inode(
     // SAFETY: By contract.
     unsafe {
         bindings::file_ra_state_init(ra.get(), mapping);
-        extra::erofs_helper_read_metadata(mapping, ra.get(), core::ptr::null_mut(), index, true)
+        extra::erofs_helper_read_metadata(mapping, ra.get(), core::ptr::null_mut(), index, 1)
     }
 }
 

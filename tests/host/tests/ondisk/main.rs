@@ -5,6 +5,7 @@
 mod attributes;
 mod build;
 mod chunk;
+mod compressed;
 mod device;
 mod dirent;
 mod image;
@@ -16,3 +17,4 @@ mod units;
 mod view;
 mod xattr;
 mod xxhash;
+mod zip;
