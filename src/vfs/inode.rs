@@ -25,6 +25,7 @@ use super::{
     pass_through::{
         PassThrough,
         PassThroughTables, //
+    },
     shared::{
         self,
         SharedInode, //

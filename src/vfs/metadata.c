@@ -122,13 +122,13 @@ out:
 }
 
 /*
- * The folio of a page of metadata, read if need be; with others around it if
- * @ahead.
+ * The folio of a page of metadata, read if need be, and with it others: those
+ * around it, or if that is less as many as @ahead says; only the one if none.
  */
 struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
 					 struct file *file, pgoff_t index,
-					 bool ahead)
+					 unsigned long ahead)
 {
 	struct folio *folio;
 
@@ -139,7 +139,7 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 		return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
 	}
 	if (ahead) {
-		folio = read_around(mapping, ra, file, index);
+		folio = ahead > 1UL << AROUND_ORDER ? NULL : read_around(mapping, ra, file, index);
 		if (folio) {
 			folio_wait_locked(folio);
 			if (folio_test_uptodate(folio)) {
@@ -148,7 +148,7 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 			}
 			folio_put(folio);
 		} else {
-			page_cache_sync_readahead(mapping, ra, file, index, 1);
+			page_cache_sync_readahead(mapping, ra, file, index, ahead);
 			ra->prev_pos = (loff_t)index << PAGE_SHIFT;
 		}
 	}

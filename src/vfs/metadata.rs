@@ -265,11 +265,7 @@ pub(crate) fn of_block_device(
 ///
 /// `mapping` must be alive.
 #[inline]
-unsafe fn find(
-    mapping: *mut bindings::address_space,
-    pos: u64,
-    limit: usize,
-) -> Option<PageBytes> {
+unsafe fn find(mapping: *mut bindings::address_space, pos: u64, limit: usize) -> Option<PageBytes> {
     let mut start = core::ptr::null_mut();
     let mut len = 0;
 
