@@ -15,6 +15,7 @@
 #include <linux/iomap.h>
 #include <linux/posix_acl_xattr.h>
 #include <linux/pseudo_fs.h>
+#include <linux/splice.h>
 #include <linux/statfs.h>
 #include "erofs_consts.h"
 #include "erofs_vfs.h"

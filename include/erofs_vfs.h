@@ -14,6 +14,7 @@ struct block_device;
 struct folio_iter;
 struct file_ra_state;
 struct inode;
+struct iov_iter;
 struct readahead_control;
 struct vm_area_desc;
 
@@ -23,11 +24,22 @@ size_t erofs_helper_folio_size(struct folio *folio);
 void *erofs_helper_folio_address(struct folio *folio);
 void erofs_helper_mapping_set_large_folios(struct address_space *mapping);
 void erofs_helper_vma_desc_set_hugepage(struct vm_area_desc *desc);
-struct folio *erofs_helper_find_metadata(struct address_space *mapping, pgoff_t index);
+
+/* metadata.c */
+struct folio *erofs_helper_find_metadata(struct address_space *mapping, loff_t pos,
+					 void **start, size_t *len);
 struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
 					 struct file *file, pgoff_t index,
 					 unsigned long ahead);
+
+/* pass_through.c */
+bool erofs_helper_has_page(struct address_space *mapping, loff_t pos);
+bool erofs_helper_read_ahead_for(struct file *reader, struct file *file, loff_t pos,
+				 size_t len, bool anyway);
+ssize_t erofs_helper_read_nofault(struct kiocb *request, struct iov_iter *iter, size_t len);
+bool erofs_helper_fault_in(struct iov_iter *iter, size_t len);
+size_t erofs_helper_iov_iter_count(struct iov_iter *iter);
 
 /* linux/bio.h */
 void erofs_helper_bio_first_folio(struct folio_iter *fi, struct bio *bio);

@@ -173,10 +173,11 @@ impl DirectoryOperations for Directory {
             let block = DirBlock::new(bytes, len as usize)
                 .map_err(|e| Failure::from(e).report(dir, short))?;
 
+            // Less than a block has.
             let mut index = offset as usize;
+            let mut at = start.wrapping_add(offset.wrapping_mul(DIRENT_SIZE as u64));
             offset = 0;
             loop {
-                let at = start.saturating_add(index.saturating_mul(DIRENT_SIZE) as u64);
                 let entry = block.entry(index).map_err(|e| {
                     emitter.set_pos(at);
                     Failure::from(e).report(dir, short)
@@ -193,7 +194,8 @@ impl DirectoryOperations for Directory {
                 if !emitter.emit(block.view(), entry.name.start, name_len, ino, kind) {
                     return Ok(());
                 }
-                index = index.saturating_add(1);
+                index = index.wrapping_add(1);
+                at = at.wrapping_add(DIRENT_SIZE as u64);
             }
             emitter.set_pos(start.saturating_add(len));
             vfs::cond_resched();

@@ -21,6 +21,7 @@ mod metadata;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
+mod pass_through;
 mod share;
 mod super_block;
 mod sysfs;

@@ -34,6 +34,7 @@ use crate::{
         Superblock,
         XattrPlace, //
     },
+    pass_through::Passing,
     share,
     super_block::{
         errno,
@@ -54,6 +55,7 @@ use crate::{
             MappingOperations,
             MappingTables, //
         },
+        pass_through::PassThroughTables,
         super_block::SuperBlock,
         trace, //
     },
@@ -76,6 +78,7 @@ use kernel::{
 static DIRECTORY: DirectoryTables<Directory> = DirectoryTables::new();
 static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::on_device::<Iomap>();
 static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
+static FILES: PassThroughTables<Passing> = PassThroughTables::new();
 
 /// What is kept per inode.
 pub(crate) struct InodeInfo {
@@ -85,6 +88,8 @@ pub(crate) struct InodeInfo {
     dot_omitted: bool,
     /// What is wrong with it has been told.
     complained: AtomicBool,
+    /// The inline tail has been read; see [`Passing`].
+    tail_read: AtomicBool,
 }
 
 /// Where the content of an inode is.
@@ -126,6 +131,11 @@ impl InodeInfo {
     /// For a directory: whether it has no entry for itself.
     pub(crate) fn dot_omitted(&self) -> bool {
         self.dot_omitted
+    }
+
+    /// Whether the inline tail has been read before.
+    pub(crate) fn tail_read(&self) -> &AtomicBool {
+        &self.tail_read
     }
 
     /// The extent of the content that the byte at `pos` is in, whole, or at least `want` bytes from
@@ -257,13 +267,14 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         xattrs: InodeXattrs::new(&disk),
         dot_omitted: disk.dot_omitted,
         complained: AtomicBool::new(false),
+        tail_read: AtomicBool::new(false),
     };
 
     Ok(match disk.kind {
         FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),
         FileKind::Regular => match info.medium {
-            Medium::Block(_) => regular(sb, new, &attributes, &DATA_ON_BLOCK, data),
-            Medium::File(_) => regular(sb, new, &attributes, &DATA_IN_FILE, data),
+            Medium::Block(_) => regular(sb, new, &attributes, &DATA_ON_BLOCK, None, data),
+            Medium::File(_) => regular(sb, new, &attributes, &DATA_IN_FILE, Some(&FILES), data),
         },
         FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
             Some(target) => {
@@ -291,6 +302,7 @@ fn regular<M: MappingOperations<Fs = Erofs>>(
     new: NewInode<Erofs>,
     attributes: &Attributes,
     tables: &'static MappingTables<M>,
+    files: Option<&'static PassThroughTables<Passing>>,
     data: InodeInfo,
 ) -> ARef<INode<Erofs>> {
     if sb.options().inode_share() {
@@ -299,7 +311,10 @@ fn regular<M: MappingOperations<Fs = Erofs>>(
             return new.sharing(attributes, tables, data, shared);
         }
     }
-    new.regular(attributes, tables, data)
+    match files {
+        Some(files) => new.regular_passing(attributes, tables, files, data),
+        None => new.regular(attributes, tables, data),
+    }
 }
 
 /// Reads the inode at `pos`, and whether it may have ACLs.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""images TO: makes the images of the benchmark, and TO/files.ext4 with them in it.
+"""images TO: makes the images of the benchmark, each in an ext4 of its own, TO/NAME.ext4.
 
 Run by scripts/bench inside the build root, whose own files are the tree: 3,700 of them, C headers
 and Python's library, and 24 MB of a large ELF file.
@@ -67,13 +67,29 @@ def sparse_reads(image):
     return at
 
 
+def make_ext4(to, name, files):
+    """TO/NAME.ext4 with the image NAME, and what is beside it."""
+    one = to + "/one"
+    os.mkdir(one)
+    for beside in (name, name + ".sparse"):
+        if os.path.exists(f"{files}/{beside}"):
+            os.link(f"{files}/{beside}", f"{one}/{beside}")
+    # The small one will have 10,000 copies.
+    inodes, room = (20000, 96 << 20) if name == "tiny" else (64, 4 << 20)
+    size = os.path.getsize(f"{one}/{name}") * 21 // 20 + room
+    # Without a journal: its worker wakes up when it likes.
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O^has_journal", f"-N{inodes}", "-Elazy_itable_init=0,nodiscard,root_owner=0:0",
+                    "-d", one, f"{to}/{name}.ext4", f"{size >> 20}M"], check=True)
+    shutil.rmtree(one)
+
+
 def main(to):
-    files = to + "/files"
+    files = to + "/images"
     trees = to + "/trees"
     for name, make in (("tree", make_tree), ("dir", make_directory), ("xattrs", make_xattrs), ("tiny", lambda to: None)):
         os.makedirs(f"{trees}/{name}")
         make(f"{trees}/{name}")
-    os.makedirs(files + "/many")
+    os.mkdir(files)
     mkfs(files + "/plain", trees + "/tree")
     mkfs(files + "/chunks", trees + "/tree", "--chunksize=65536")
     mkfs(files + "/bigdir", trees + "/dir")
@@ -86,10 +102,9 @@ def main(to):
         with open(f"{files}/{name}.sparse", "w", encoding="ascii") as out:
             out.writelines(f"{pos}\n" for pos in sparse_reads(f"{files}/{name}"))
     shutil.rmtree(trees)
-    # With room for 10,000 small images. Without a journal: its worker wakes up when it likes.
-    size = sum(os.path.getsize(os.path.join(files, name)) for name in os.listdir(files)) * 21 // 20 + (128 << 20)
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O^has_journal", "-N20000", "-Elazy_itable_init=0,nodiscard,root_owner=0:0",
-                    "-d", files, to + "/files.ext4", f"{size >> 20}M"], check=True)
+    for name in os.listdir(files):
+        if not name.endswith(".sparse"):
+            make_ext4(to, name, files)
     shutil.rmtree(files)
 
 

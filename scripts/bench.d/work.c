@@ -577,7 +577,7 @@ static void mount_many(void)
 	if (mount("points", "/many", "tmpfs", 0, "nr_inodes=0"))
 		fail("tmpfs");
 	for (size_t n = 0; n < times; n++) {
-		snprintf(images[n], sizeof(images[n]), "/files/many/%zu", n);
+		snprintf(images[n], sizeof(images[n]), "%s.%zu", source, n);
 		snprintf(points[n], sizeof(points[n]), "/many/%zu", n);
 		fd = open(images[n], O_WRONLY | O_CREAT | O_TRUNC, 0644);
 		if (fd < 0 || write(fd, buffer, size) != size)

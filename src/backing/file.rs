@@ -59,6 +59,12 @@ impl ImageFile {
             .store(block_size.unwrap_or(0), Ordering::Relaxed);
     }
 
+    /// The file, for reads that pass through to it; `None` if they are to be around its page cache.
+    #[inline]
+    pub(crate) fn passing(&self) -> Option<&BackingFile> {
+        (self.direct.load(Ordering::Relaxed) == 0).then_some(&self.file)
+    }
+
     /// Whether `batch` can be read around the page cache: whole blocks, as a batch that was begun
     /// before a remount may not have, nor one at the end of a file that ends within a block.
     fn is_direct(&self, batch: &ReadBio<BackingFile>) -> bool {

@@ -19,6 +19,7 @@ use core::fmt;
 use core::ops::Range;
 use zerocopy::little_endian::{
     U16,
+    U32,
     U64, //
 };
 use zerocopy_derive::{
@@ -39,9 +40,19 @@ const NAMEOFF: usize = 8;
 #[repr(C)]
 struct RawDirent {
     nid: U64,
-    nameoff: U16,
-    file_type: u8,
-    reserved: u8,
+    /// `nameoff`, `file_type` and a reserved byte: taken apart in a register.
+    rest: U32,
+}
+
+impl RawDirent {
+    fn nameoff(&self) -> usize {
+        (self.rest.get() & 0xffff) as usize
+    }
+
+    fn file_type(&self) -> u8 {
+        let [_, _, file_type, _] = self.rest.get().to_le_bytes();
+        file_type
+    }
 }
 
 const _: () = assert!(core::mem::size_of::<RawDirent>() == DIRENT_SIZE);
@@ -60,16 +71,12 @@ pub struct Dirent {
 impl Dirent {
     /// What the inode is, as programs are told (`DT_*`); 0 if the directory does not say.
     pub const fn d_type(&self) -> u8 {
-        match self.file_type {
-            1 => 8,
-            2 => 4,
-            3 => 2,
-            4 => 6,
-            5 => 1,
-            6 => 12,
-            7 => 10,
-            _ => 0,
+        // One byte for each of them.
+        const TYPES: u64 = u64::from_le_bytes([0, 8, 4, 2, 6, 1, 12, 10]);
+        if self.file_type > 7 {
+            return 0;
         }
+        (TYPES.wrapping_shr((self.file_type as u32).wrapping_mul(8)) & 0xff) as u8
     }
 }
 
@@ -134,7 +141,7 @@ impl<V: View> DirBlock<V> {
         }
         let bogus = DirError::Entry { index };
         let raw: RawDirent = self.view.get(entry_at(index)).ok_or(bogus)?;
-        let start = usize::from(raw.nameoff.get());
+        let start = raw.nameoff();
         let end = match self.next_name(index) {
             Some(end) => end,
             // One more than is allowed is enough to see that it is too long.
@@ -146,7 +153,7 @@ impl<V: View> DirBlock<V> {
         match end.checked_sub(start) {
             Some(1..=NAME_MAX) if end <= self.len => Ok(Some(Dirent {
                 nid: Nid::new(raw.nid.get()),
-                file_type: raw.file_type,
+                file_type: raw.file_type(),
                 name: start..end,
             })),
             _ => Err(bogus),
@@ -228,10 +235,10 @@ impl<V: View> DirBlock<V> {
     /// The entry with this index, whose name is `name`.
     fn found(&self, index: usize, name: &[u8]) -> Option<Dirent> {
         let raw: RawDirent = self.view.get(entry_at(index))?;
-        let start = usize::from(raw.nameoff.get());
+        let start = raw.nameoff();
         Some(Dirent {
             nid: Nid::new(raw.nid.get()),
-            file_type: raw.file_type,
+            file_type: raw.file_type(),
             name: start..start.wrapping_add(name.len()),
         })
     }

@@ -245,12 +245,12 @@ impl BackingFile {
 const QUEUED: isize = -(bindings::EIOCBQUEUED as isize);
 
 /// Makes a `kiocb`.
-struct Request;
+pub(super) struct Request;
 
 impl Request {
     #[expect(clippy::new_ret_no_self, reason = "the type is C's")]
     #[inline]
-    fn new(file: &BackingFile, pos: u64, flags: i32) -> bindings::kiocb {
+    pub(super) fn new(file: &BackingFile, pos: u64, flags: i32) -> bindings::kiocb {
         bindings::kiocb {
             ki_filp: file.file.as_ptr(),
             ki_pos: i64::try_from(pos).unwrap_or(i64::MAX),

@@ -41,53 +41,6 @@ void erofs_helper_vma_desc_set_hugepage(struct vm_area_desc *desc)
 	vma_desc_set_flags(desc, VMA_HUGEPAGE_BIT);
 }
 
-/*
- * The folio of a page of metadata, if it is there and up to date, else NULL. A
- * hot step: nearly always it is.
- */
-struct folio *erofs_helper_find_metadata(struct address_space *mapping, pgoff_t index)
-{
-	struct folio *folio = filemap_get_folio(mapping, index);
-
-	if (IS_ERR(folio))
-		return NULL;
-	if (!folio_test_uptodate(folio)) {
-		folio_put(folio);
-		return NULL;
-	}
-	folio_mark_accessed(folio);
-	return folio;
-}
-
-/*
- * The folio of a page of metadata, read if need be, and with it others: as many
- * pages in all, and what follows a sequence; only the one if none.
- */
-struct folio *erofs_helper_read_metadata(struct address_space *mapping,
-					 struct file_ra_state *ra,
-					 struct file *file, pgoff_t index,
-					 unsigned long ahead)
-{
-	struct folio *folio;
-
-	/* Which may be in swap: only tmpfs itself knows. */
-	if (shmem_mapping(mapping)) {
-		struct page *page = shmem_read_mapping_page(mapping, index);
-
-		return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
-	}
-	if (ahead) {
-		page_cache_sync_readahead(mapping, ra, file, index, ahead);
-		ra->prev_pos = (loff_t)index << PAGE_SHIFT;
-	}
-
-	/* Nobody may take blocks from under the page while it is made. */
-	filemap_invalidate_lock_shared(mapping);
-	folio = read_cache_folio(mapping, index, NULL, file);
-	filemap_invalidate_unlock_shared(mapping);
-	return folio;
-}
-
 void erofs_helper_bio_first_folio(struct folio_iter *fi, struct bio *bio)
 {
 	bio_first_folio(fi, bio, 0);

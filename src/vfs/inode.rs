@@ -22,6 +22,10 @@ use super::{
         MappingOperations,
         MappingTables, //
     },
+    pass_through::{
+        PassThrough,
+        PassThroughTables, //
+    },
     shared::{
         self,
         SharedInode, //
@@ -331,6 +335,29 @@ impl<T: FileSystem> NewInode<T> {
         self.finish(bindings::S_IFREG, attributes, data)
     }
 
+    /// A regular file whose pages `tables` reads, and whose reads pass through where they can.
+    pub(crate) fn regular_passing<M, P>(
+        self,
+        attributes: &Attributes,
+        tables: &'static MappingTables<M>,
+        files: &'static PassThroughTables<P>,
+        data: T::InodeData,
+    ) -> ARef<INode<T>>
+    where
+        M: MappingOperations<Fs = T>,
+        P: PassThrough<Fs = T>,
+    {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.raw.as_ptr();
+            (*inode).i_op = &T::inode_tables().regular;
+            (*inode).__bindgen_anon_3.i_fop = &files.operations;
+            extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
+            (*(*inode).i_mapping).a_ops = &tables.operations;
+        }
+        self.finish(bindings::S_IFREG, attributes, data)
+    }
+
     /// A regular file that shares the page cache of `shared`; `tables` are those it was found by.
     pub(crate) fn sharing<M: MappingOperations<Fs = T>>(
         self,
@@ -491,18 +518,7 @@ impl<T: FileSystem> InodeTables<T> {
             get_inode_acl: Some(xattr::get_inode_acl::<T>),
             ..pin_init::zeroed()
         };
-        // Reads and faults need nothing but the mapping.
-        let regular_file = bindings::file_operations {
-            llseek: Some(iomap::llseek::<T::Iomap>),
-            read_iter: Some(bindings::generic_file_read_iter),
-            mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
-            get_unmapped_area: Some(bindings::thp_get_unmapped_area),
-            splice_read: Some(bindings::filemap_splice_read),
-            unlocked_ioctl: Some(ioctl::ioctl::<T>),
-            compat_ioctl: bindings::compat_ptr_ioctl,
-            setlease: Some(extra::generic_setlease),
-            ..pin_init::zeroed()
-        };
+        let regular_file = regular_file::<T>();
         Self {
             regular: bindings::inode_operations {
                 fiemap: Some(iomap::fiemap::<T::Iomap>),
@@ -527,6 +543,21 @@ impl<T: FileSystem> InodeTables<T> {
             special: common,
             _fs: PhantomData,
         }
+    }
+}
+
+/// File operations of regular files: reads and faults need nothing but the mapping.
+pub(super) const fn regular_file<T: FileSystem>() -> bindings::file_operations {
+    bindings::file_operations {
+        llseek: Some(iomap::llseek::<T::Iomap>),
+        read_iter: Some(bindings::generic_file_read_iter),
+        mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
+        get_unmapped_area: Some(bindings::thp_get_unmapped_area),
+        splice_read: Some(bindings::filemap_splice_read),
+        unlocked_ioctl: Some(ioctl::ioctl::<T>),
+        compat_ioctl: bindings::compat_ptr_ioctl,
+        setlease: Some(extra::generic_setlease),
+        ..pin_init::zeroed()
     }
 }
 

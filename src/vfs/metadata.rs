@@ -241,24 +241,50 @@ pub(crate) fn of_block_device(
     pos: u64,
     ahead: Ahead,
 ) -> Result<PageBytes> {
+    // SAFETY: A block device's mapping lives as long as the device.
+    if let Some(bytes) = unsafe { find(device.mapping(), pos, usize::MAX) } {
+        return Ok(bytes);
+    }
     let index = page_index(pos)?;
-
-    // SAFETY: A block device's mapping lives as long as the device; its own filler reads it. What
-    // is returned is a reference.
+    // SAFETY: As above; its own filler reads it. What is returned is a reference.
     let folio = unsafe {
-        let mut folio = extra::erofs_helper_find_metadata(device.mapping(), index);
-        if folio.is_null() {
-            folio = from_err_ptr(extra::erofs_helper_read_metadata(
-                device.mapping(),
-                state.ra.get(),
-                core::ptr::null_mut(),
-                index,
-                ahead.pages(),
-            ))?;
-        }
-        FolioRef::from_raw(folio)
+        FolioRef::from_raw(from_err_ptr(extra::erofs_helper_read_metadata(
+            device.mapping(),
+            state.ra.get(),
+            core::ptr::null_mut(),
+            index,
+            ahead.pages(),
+        ))?)
     };
     bytes_of(folio, pos, usize::MAX)
+}
+
+/// At most `limit` bytes from position `pos` of `mapping` on, if they are there.
+///
+/// # Safety
+///
+/// `mapping` must be alive.
+#[inline]
+unsafe fn find(mapping: *mut bindings::address_space, pos: u64, limit: usize) -> Option<PageBytes> {
+    let mut start = core::ptr::null_mut();
+    let mut len = 0;
+
+    // SAFETY: By contract. What is returned is a reference, or null.
+    let folio = unsafe {
+        FolioRef::from_raw_or_null(extra::erofs_helper_find_metadata(
+            mapping,
+            i64::try_from(pos).ok()?,
+            &raw mut start,
+            &raw mut len,
+        ))
+    };
+    let folio = folio?;
+    // INVARIANT: The folio has as many bytes from there on.
+    Some(PageBytes {
+        start: NonNull::new(start.cast())?,
+        len: len.min(limit),
+        folio,
+    })
 }
 
 /// Bytes of `file` from byte `pos` on, up to the end of their page at most, read if need be, with
@@ -271,48 +297,54 @@ pub(crate) fn of_file(
     pos: u64,
     ahead: Ahead,
 ) -> Result<PageBytes> {
-    let ahead = if file.has_pre_content() {
-        Ahead::Nothing
-    } else {
-        ahead
-    };
-    let index = page_index(pos)?;
     let left = file
         .size()
         .checked_sub(pos)
         .filter(|left| *left > 0)
         .ok_or(EIO)?;
-
-    // SAFETY: The file and so its mapping are alive. What is returned is a reference, or null.
-    let found = unsafe {
-        FolioRef::from_raw_or_null(extra::erofs_helper_find_metadata(file.mapping(), index))
-    };
-    let folio = match found.filter(|_| !file.is_watched() || state.was_asked(index)) {
-        Some(found) => found,
-        None => {
-            let folio = cred::with_opener(file.file(), || {
-                file.verify_read(pos, 1)?;
-                // SAFETY: As above, and the mapping has a filler or is one of tmpfs
-                // (`BackingFile`).
-                unsafe {
-                    from_err_ptr(extra::erofs_helper_read_metadata(
-                        file.mapping(),
-                        state.ra.get(),
-                        file.file().as_ptr(),
-                        index,
-                        ahead.pages(),
-                    ))
-                }
-            })?;
-            state.set_asked(index);
-            // SAFETY: What is returned is a reference.
-            unsafe { FolioRef::from_raw(folio) }
-        }
-    };
     // Only what was asked for: who provides contents on access is told of whole pages.
     let in_page = PAGE_SIZE.wrapping_sub(pos as usize & (PAGE_SIZE - 1));
     let limit = usize::try_from(left).unwrap_or(usize::MAX).min(in_page);
-    bytes_of(folio, pos, limit)
+
+    // SAFETY: The file and so its mapping are alive.
+    match unsafe { find(file.mapping(), pos, limit) } {
+        Some(bytes) if !file.is_watched() || state.was_asked(page_index(pos)?) => Ok(bytes),
+        _ => read_of_file(file, state, pos, limit, ahead),
+    }
+}
+
+/// At most `limit` bytes of `file` from `pos` on, after whoever has a say was asked.
+#[inline(never)]
+fn read_of_file(
+    file: &BackingFile,
+    state: &MetadataState,
+    pos: u64,
+    limit: usize,
+    ahead: Ahead,
+) -> Result<PageBytes> {
+    let index = page_index(pos)?;
+    let ahead = if file.has_pre_content() {
+        Ahead::Nothing
+    } else {
+        ahead
+    };
+    let folio = cred::with_opener(file.file(), || {
+        file.verify_read(pos, 1)?;
+        // SAFETY: The file and so its mapping are alive, and the mapping has a filler or is one of
+        // tmpfs (`BackingFile`).
+        unsafe {
+            from_err_ptr(extra::erofs_helper_read_metadata(
+                file.mapping(),
+                state.ra.get(),
+                file.file().as_ptr(),
+                index,
+                ahead.pages(),
+            ))
+        }
+    })?;
+    state.set_asked(index);
+    // SAFETY: What is returned is a reference.
+    bytes_of(unsafe { FolioRef::from_raw(folio) }, pos, limit)
 }
 
 impl<T: FileSystem> INode<T> {
@@ -324,19 +356,17 @@ impl<T: FileSystem> INode<T> {
         if !self.is_regular() {
             return Err(EINVAL);
         }
-        let index = page_index(pos)?;
+        let limit = usize::try_from(left).unwrap_or(usize::MAX);
 
         // SAFETY: A live inode's mapping is alive. That of a regular file has a filler: its
         // builder installs it. What is returned is a reference.
         let folio = unsafe {
             let mapping = (*self.as_raw()).i_mapping;
-            let mut folio = extra::erofs_helper_find_metadata(mapping, index);
-            if folio.is_null() {
-                folio = from_err_ptr(read_of_inode(mapping, index))?;
+            if let Some(bytes) = find(mapping, pos, limit) {
+                return Ok(Some(bytes));
             }
-            FolioRef::from_raw(folio)
+            FolioRef::from_raw(from_err_ptr(read_of_inode(mapping, page_index(pos)?))?)
         };
-        let limit = usize::try_from(left).unwrap_or(usize::MAX);
         bytes_of(folio, pos, limit).map(Some)
     }
 }

@@ -16,6 +16,7 @@
 //! | `inode`               | [`inode::INode`]                   | by the builder that made it   |
 //! | directory             | [`dir::DirectoryTables`]           | [`dir::DirectoryOperations`]  |
 //! | `address_space`       | [`mapping::MappingTables`]         | [`mapping::MappingOperations`]|
+//! | read of another file  | [`pass_through::PassThroughTables`]| [`pass_through::PassThrough`] |
 //! | `dentry` in `->lookup`| [`dentry::LookupDentry`]           |                               |
 //! | locked `folio`        | [`folio::LockedFolio`]             |                               |
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
@@ -72,6 +73,7 @@ pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
 pub(crate) mod params;
+pub(crate) mod pass_through;
 pub(crate) mod registration;
 pub(crate) mod shared;
 pub(crate) mod stat;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hot steps of reading metadata through a page cache; see metadata.rs.
+ */
+#include <linux/blkdev.h>
+#include <linux/fs.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
+#include <linux/swap.h>
+#include "erofs_vfs.h"
+
+/*
+ * How much is read for one page: inodes are spread over the tails of files, and
+ * whoever needs one of them needs its neighbours, in whatever order.
+ */
+#define AROUND_ORDER	4
+
+/*
+ * The folio of a page of metadata, if it is there and up to date, else NULL;
+ * @start and @len are what it has from byte @pos on. Nearly always it is there:
+ * this is filemap_get_entry() and what its users do then, in one step.
+ */
+struct folio *erofs_helper_find_metadata(struct address_space *mapping, loff_t pos,
+					 void **start, size_t *len)
+{
+	XA_STATE(xas, &mapping->i_pages, pos >> PAGE_SHIFT);
+	struct folio *folio;
+	size_t offset;
+
+	rcu_read_lock();
+	do {
+		xas_reset(&xas);
+		folio = xas_load(&xas);
+		if (xas_retry(&xas, folio))
+			continue;
+		if (!folio || xa_is_value(folio)) {
+			rcu_read_unlock();
+			return NULL;
+		}
+		if (!folio_try_get(folio))
+			continue;
+		if (likely(folio == xas_reload(&xas)))
+			break;
+		folio_put(folio);
+	} while (true);
+	rcu_read_unlock();
+
+	if (unlikely(!folio_test_uptodate(folio))) {
+		folio_put(folio);
+		return NULL;
+	}
+	/* How often it is used in a row says nothing. */
+	if (!folio_test_referenced(folio))
+		folio_mark_accessed(folio);
+	offset = offset_in_folio(folio, pos);
+	*start = folio_address(folio) + offset;
+	*len = folio_size(folio) - offset;
+	return folio;
+}
+
+/* Whether the page cache has any of the @nr pages from @index on. */
+static bool has_any(struct address_space *mapping, pgoff_t index, pgoff_t nr)
+{
+	XA_STATE(xas, &mapping->i_pages, index);
+	void *entry;
+
+	rcu_read_lock();
+	xas_for_each(&xas, entry, index + nr - 1)
+		if (!xas_retry(&xas, entry) && !xa_is_value(entry))
+			break;
+	rcu_read_unlock();
+	return entry;
+}
+
+/*
+ * Reads the page and those around it as one folio, as far as there is none of
+ * them yet. Returns a reference to it, whatever came of the read, or NULL.
+ */
+static struct folio *read_around(struct address_space *mapping, struct file_ra_state *ra,
+				 struct file *file, pgoff_t index)
+{
+	DEFINE_READAHEAD(ractl, file, ra, mapping, index);
+	pgoff_t pages = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
+	unsigned int order = min(AROUND_ORDER, mapping_max_folio_order(mapping));
+	struct folio *folio = NULL, *left;
+	struct blk_plug plug;
+	unsigned int nofs;
+
+	if (!mapping->a_ops->readahead)
+		return NULL;
+	while (order && (round_up(index + 1, 1UL << order) > pages ||
+			 has_any(mapping, round_down(index, 1UL << order), 1UL << order)))
+		order--;
+	if (!order || order < mapping_min_folio_order(mapping))
+		return NULL;
+
+	/* As page_cache_ra_order() does it. */
+	nofs = memalloc_nofs_save();
+	filemap_invalidate_lock_shared(mapping);
+	folio = filemap_alloc_folio(readahead_gfp_mask(mapping), order, NULL);
+	if (!folio)
+		goto out;
+	ractl._index = round_down(index, 1UL << order);
+	if (filemap_add_folio(mapping, folio, ractl._index, readahead_gfp_mask(mapping))) {
+		folio_put(folio);
+		folio = NULL;
+		goto out;
+	}
+	ractl._nr_pages = 1UL << order;
+	folio_get(folio);
+	blk_start_plug(&plug);
+	mapping->a_ops->readahead(&ractl);
+	blk_finish_plug(&plug);
+	/* What nobody has taken stays, unread. */
+	while ((left = readahead_folio(&ractl)))
+		folio_unlock(left);
+out:
+	filemap_invalidate_unlock_shared(mapping);
+	memalloc_nofs_restore(nofs);
+	return folio;
+}
+
+/*
+ * The folio of a page of metadata, read if need be, and with it others: those
+ * around it, or if that is less as many as @ahead says; only the one if none.
+ */
+struct folio *erofs_helper_read_metadata(struct address_space *mapping,
+					 struct file_ra_state *ra,
+					 struct file *file, pgoff_t index,
+					 unsigned long ahead)
+{
+	struct folio *folio;
+
+	/* Which may be in swap: only tmpfs itself knows. */
+	if (shmem_mapping(mapping)) {
+		struct page *page = shmem_read_mapping_page(mapping, index);
+
+		return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
+	}
+	if (ahead) {
+		folio = ahead > 1UL << AROUND_ORDER ? NULL : read_around(mapping, ra, file, index);
+		if (folio) {
+			folio_wait_locked(folio);
+			if (folio_test_uptodate(folio)) {
+				folio_mark_accessed(folio);
+				return folio;
+			}
+			folio_put(folio);
+		} else {
+			page_cache_sync_readahead(mapping, ra, file, index, ahead);
+			ra->prev_pos = (loff_t)index << PAGE_SHIFT;
+		}
+	}
+
+	/* Nobody may take blocks from under the page while it is made. */
+	filemap_invalidate_lock_shared(mapping);
+	folio = read_cache_folio(mapping, index, NULL, file);
+	filemap_invalidate_unlock_shared(mapping);
+	return folio;
+}
