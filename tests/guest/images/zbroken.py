@@ -3,19 +3,18 @@
 
 A line of LIST has an image's name, where its error is to show and a pattern for
 the message that has to name the problem ('-': none needed). Where:
-  mount    it must not mount
   access   as with the C driver, whatever that is
   refuse   reading the file 'bad' fails, whatever the C driver does
   survive  nothing is compared
-  alone    the same, and the C driver does not survive it: it is left out
+  alone    refuse, of the middle of the file, and the C driver does not survive it: it is left out
 Each has a file 'good', which has to be read whatever is wrong with 'bad'.
 """
 
 import os
 import struct
 
-from zcraft import (BIG, COMPACTED_2B, COUNT, EXTENTS, FRAGMENT, HEAD1, HEAD2, HOLE, INLINE, INTERLACED, LZ4, PLAIN,
-                    REST, Extents, Image, lz4, noise, rest, text)
+from zcraft import (BIG, COMPACTED_2B, COUNT, FRAGMENT, HEAD1, HEAD2, INLINE, INTERLACED, LZ4, PLAIN, REST, Extents,
+                    Image, lz4, noise, rest, text)
 
 BAD = []
 
@@ -62,9 +61,10 @@ for offset in (4096, 33024, 65535):
 bad("compact-clusterofs", bs=(512,))(
     lambda i: i.packs(2 * i.bs, 0, [(((HEAD1, 0), (HEAD1, 515)), blocks(i)[0] - 1)]))
 bad("first-without-head", pattern="lookback")(lambda i: plain(i, [(REST, 0, rest(0)), (HEAD1, 0, *blocks(i))]))
-bad("lookback-too-far", pattern="lookback")(
+bad("lookback-too-far")(
     lambda i: plain(i, [(HEAD1, 0, *blocks(i)), (REST, 0, rest(2)), (REST, 0, rest(3))], advise=0))
-bad("lookback-zero", pattern="lookback")(
+# Whoever comes from the head needs no way back.
+bad("lookback-zero", where="survive")(
     lambda i: plain(i, [(HEAD1, 0, *blocks(i)), (REST, 0, rest(0))], advise=0))
 bad("compact-lookback-zero", pattern="lookback")(
     lambda i: i.packs(2 * i.bs, 0, [(((REST, 0), (REST, 1)), blocks(i)[0] - 1)]))
@@ -159,9 +159,3 @@ def make(to):
         lines.append(f"{name} {where} {pattern}")
     with open(os.path.join(to, "LIST"), "w", encoding="ascii") as f:
         f.write("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    import sys
-
-    make(sys.argv[1])

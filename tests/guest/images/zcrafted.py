@@ -8,10 +8,8 @@ Beside NAME.erofs is NAME.sums, for `sha256sum -c`.
 
 import os
 
-from zcraft import (BIG, COUNT, DEFLATE, EXTENTS, FRAGMENT, HEAD1, HEAD2, HOLE, INLINE, INTERLACED, LZ4, PARTIAL, PLAIN,
-                    RECORD_PARTIAL, REST, ZSTD, Extents, Image, lz4, deflate, noise, rest, text, zstd)
-
-RUN = 1 << 17  # of one byte: what zstd() makes much of
+from zcraft import (BIG, COUNT, DEFLATE, FRAGMENT, HEAD1, HEAD2, INLINE, INTERLACED, LZ4, PARTIAL, PLAIN,
+                    RECORD_PARTIAL, REST, ZSTD, Extents, Image, deflate, lz4, noise, rest, text, zstd)
 
 
 def heads(i):
@@ -237,9 +235,3 @@ def make(to):
             lines.append(f"{name} {WRONG_C.get(fill.__name__, '-')}")
     with open(os.path.join(to, "LIST"), "w", encoding="ascii") as f:
         f.write("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    import sys
-
-    make(sys.argv[1])
