@@ -16,3 +16,4 @@
 #include <linux/statfs.h>
 #include "erofs_consts.h"
 #include "erofs_vfs.h"
+#include "erofs_decode.h"

@@ -16,9 +16,13 @@
 //!
 //! The count lives in `folio->private`, which is ours while the folio is locked and not up to
 //! date. Counting bytes, not parts, is what lets a bio merge parts that are contiguous.
+//!
+//! A folio that is in no page cache is private memory: its parts count for whatever its `private`
+//! points to ([`incoming`]).
 
 use super::{
     extra,
+    incoming,
     metadata::PageBytes,
     PAGE_SHIFT, //
 };
@@ -129,17 +133,20 @@ const FAILED: usize = 1 << (usize::BITS - 1);
 ///
 /// # Safety
 ///
-/// The folio must be read by a [`FolioRead`], and as many bytes be pending and the caller's.
+/// The folio must be read by a [`FolioRead`], or be private memory that is read into, and as many
+/// bytes be pending and the caller's.
 #[inline]
 unsafe fn finish(folio: NonNull<bindings::folio>, bytes: usize, failed: bool) {
     // SAFETY: By contract the folio is locked until no byte is pending, so `private` is ours, and
-    // everybody accesses it atomically.
+    // everybody accesses it atomically. A locked folio does not leave its mapping; private memory
+    // has none, and its owner is there as long as bytes are pending.
     unsafe {
-        let private = &raw mut (*folio.as_ptr())
-            .__bindgen_anon_1
-            .__bindgen_anon_1
-            .__bindgen_anon_3
-            .private;
+        let fields = &raw mut (*folio.as_ptr()).__bindgen_anon_1.__bindgen_anon_1;
+        let private = &raw mut (*fields).__bindgen_anon_3.private;
+
+        if (*fields).mapping.is_null() {
+            return incoming::arrived(private.read(), bytes, failed);
+        }
         let pending = AtomicUsize::from_ptr(private.cast());
 
         if failed {
@@ -189,6 +196,30 @@ impl<'a> LockedFolio<'a> {
         unsafe { position(self.folio.as_ptr()) }
     }
 
+    /// Size in bytes.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        // SAFETY: By the type invariant.
+        unsafe { extra::erofs_helper_folio_size(self.folio.as_ptr()) }
+    }
+
+    /// The page cache that it is in. It is that of the inode that is being read, or another one
+    /// with the same contents.
+    #[inline]
+    pub(crate) fn mapping(&self) -> Mapping<'a> {
+        // SAFETY: By the type invariant; a locked folio's mapping does not change.
+        let mapping = unsafe {
+            (*self.folio.as_ptr())
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .mapping
+        };
+        Mapping {
+            mapping,
+            _life: PhantomData,
+        }
+    }
+
     /// Begins to read it.
     #[inline]
     pub(crate) fn read(self) -> FolioRead<'a> {
@@ -220,6 +251,42 @@ impl Drop for LockedFolio<'_> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
         unsafe { bindings::folio_end_read(self.folio.as_ptr(), false) };
+    }
+}
+
+/// A page cache, for the time of a call from it.
+///
+/// # Invariants
+///
+/// The mapping is alive for `'a`, and its `invalidate_lock` is held.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapping<'a> {
+    mapping: *mut bindings::address_space,
+    _life: PhantomData<&'a ()>,
+}
+
+impl<'a> Mapping<'a> {
+    /// # Safety
+    ///
+    /// As the invariants say.
+    pub(super) unsafe fn from_raw(mapping: *mut bindings::address_space) -> Self {
+        // INVARIANT: By contract.
+        Self {
+            mapping,
+            _life: PhantomData,
+        }
+    }
+
+    /// The folio of the page at `pos`, to be read as well, if it can be had without waiting:
+    /// neither for a lock, as others are held, nor for memory.
+    pub(crate) fn grab(self, pos: u64) -> Option<LockedFolio<'a>> {
+        let index = (pos >> PAGE_SHIFT) as kernel::ffi::c_ulong;
+        // SAFETY: By the type invariant. What is returned is locked and not up to date, and the
+        // lock is the caller's.
+        unsafe {
+            let folio = extra::erofs_helper_grab_folio(self.mapping, index);
+            (!folio.is_null()).then(|| LockedFolio::from_raw(folio))
+        }
     }
 }
 
@@ -337,7 +404,80 @@ pub(crate) struct Part {
     len: usize,
 }
 
+// SAFETY: A part may be finished by any task.
+unsafe impl Send for Part {}
+// SAFETY: Nothing can be changed by a reference.
+unsafe impl Sync for Part {}
+
 impl Part {
+    /// # Safety
+    ///
+    /// `folio` must be private memory with an owner, and `len` of the bytes that this expects be
+    /// given to the part.
+    pub(super) unsafe fn from_raw(folio: NonNull<bindings::folio>, at: usize, len: usize) -> Self {
+        Self { folio, at, len }
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where in its folio it begins.
+    #[inline]
+    pub(super) fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// Where its first byte is.
+    #[inline]
+    pub(super) fn address(&self) -> NonNull<u8> {
+        // SAFETY: By the type invariant the folio is alive, and `at` is in it.
+        unsafe {
+            NonNull::new_unchecked(
+                extra::erofs_helper_folio_address(self.folio.as_ptr())
+                    .cast::<u8>()
+                    .add(self.at),
+            )
+        }
+    }
+
+    /// The `n`-th page of those that the part has bytes of.
+    #[inline]
+    pub(super) fn page(&self, n: usize) -> *mut bindings::page {
+        let first = self.at >> PAGE_SHIFT;
+        // The pages of a folio follow each other in the (virtual) memory map.
+        self.folio
+            .as_ptr()
+            .cast::<bindings::page>()
+            .wrapping_add(first.wrapping_add(n))
+    }
+
+    /// Fills it with `first` and then the start of `then`, and ends its read. Fewer bytes fail it.
+    pub(crate) fn fill(self, first: &[u8], then: &[u8]) {
+        let head = first.len().min(self.len);
+        let tail = self.len.wrapping_sub(head);
+        if then.len() < tail {
+            return;
+        }
+        // SAFETY: By the type invariant the bytes are this value's: nobody else looks at them.
+        unsafe {
+            let to = self.address().as_ptr();
+            bindings::memcpy(to.cast(), first.as_ptr().cast(), head);
+            bindings::memcpy(to.add(head).cast(), then.as_ptr().cast(), tail);
+        }
+        self.complete();
+    }
+
+    /// Ends its read: the bytes are there.
+    #[inline]
+    pub(super) fn complete(self) {
+        let part = ManuallyDrop::new(self);
+        // SAFETY: By the type invariant.
+        unsafe { finish(part.folio, part.len, false) };
+    }
+
     /// The folio, where in it the part begins, and how long it is. Whoever takes the part's bytes
     /// over forgets the part and calls [`end_part`] for them.
     #[inline]

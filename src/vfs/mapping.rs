@@ -7,13 +7,17 @@
 
 use super::{
     extra,
-    folio::LockedFolio,
+    folio::{
+        LockedFolio,
+        Mapping, //
+    },
     inode::INode,
     iomap::{
         self,
         IomapOperations, //
     },
-    super_block::FileSystem, //
+    super_block::FileSystem,
+    PAGE_SHIFT, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -56,6 +60,29 @@ impl<'a> Readahead<'a> {
                 Some(LockedFolio::from_raw(folio))
             }
         }
+    }
+
+    /// Where the next folio begins, in bytes.
+    #[inline]
+    pub(crate) fn pos(&self) -> u64 {
+        (self.raw._index as u64) << PAGE_SHIFT
+    }
+
+    /// The page cache.
+    #[inline]
+    pub(crate) fn mapping(&self) -> Mapping<'a> {
+        // SAFETY: The control is the page cache's, lent for this call, which holds the lock.
+        unsafe { Mapping::from_raw(self.raw.mapping) }
+    }
+
+    /// Lets the window reach from `start` to `end`, as far as there are no folios yet and memory is
+    /// there. To be called before the first folio is taken.
+    pub(crate) fn expand(&mut self, start: u64, end: u64) {
+        let (Ok(pos), Some(len)) = (i64::try_from(start), end.checked_sub(start)) else {
+            return;
+        };
+        // SAFETY: The control is the page cache's, lent for this call.
+        unsafe { bindings::readahead_expand(self.raw, pos, len as usize) };
     }
 
     /// How many pages are left.
