@@ -24,13 +24,19 @@ mod super_block;
 mod vfs;
 mod volume;
 mod xattr;
+mod zip;
 
 use crate::{
     super_block::{
         Erofs,
         FILE_SYSTEM_TYPE, //
     },
-    vfs::registration::Registration, //
+    vfs::{
+        decoders,
+        private,
+        registration::Registration,
+        workers::Workers, //
+    }, //
 };
 use kernel::prelude::*;
 
@@ -45,11 +51,15 @@ module! {
 
 /// The loaded module.
 struct Module {
+    // In this order: nothing is queued once nothing can be mounted.
     _registration: Registration<Erofs>,
+    _workers: Workers,
 }
 
 impl kernel::Module for Module {
     fn init(module: &'static ThisModule) -> Result<Self> {
+        let workers = Workers::new(c"erofs_worker")?;
+
         // Last, as nothing may fail once the filesystem can be mounted.
         let registration = FILE_SYSTEM_TYPE.register(module).inspect_err(|e| {
             if *e == EBUSY {
@@ -59,6 +69,15 @@ impl kernel::Module for Module {
 
         Ok(Self {
             _registration: registration,
+            _workers: workers,
         })
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        // Nothing is mounted any more.
+        private::trim();
+        decoders::trim();
     }
 }

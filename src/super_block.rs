@@ -21,13 +21,17 @@ use crate::{
         InodeInfo, //
     },
     iomap::Iomap,
+    metadata::Failure,
     ondisk::{
         self,
         device,
         BlockBits,
         ErrorKind,
         ImagePos,
-        Nid, //
+        MetaPos,
+        Nid,
+        ZipConfigError,
+        ZipConfigs, //
     },
     options::{
         self,
@@ -47,6 +51,7 @@ use crate::{
             InodeTables, //
         },
         internal::InternalInode,
+        metadata::PageBytes,
         registration::FileSystemType,
         stat::{
             Stat,
@@ -64,7 +69,8 @@ use crate::{
     xattr::{
         Prefixes,
         Xattrs, //
-    }, //
+    },
+    zip, //
 };
 use core::ffi::CStr;
 use kernel::{
@@ -73,6 +79,7 @@ use kernel::{
     seq_file::SeqFile,
     sync::{
         aref::ARef,
+        Arc,
         SetOnce, //
     }, //
 };
@@ -95,6 +102,8 @@ pub(crate) struct SuperInfo {
     pub(crate) devices: Devices,
     /// Whether it can be used where it is in persistent memory.
     can_dax: bool,
+    /// What reading compressed files takes, if there may be some.
+    pub(crate) zip: Option<Arc<zip::Mount>>,
     /// The packed inode and the metabox inode.
     internal: [InternalInode<Erofs>; 2],
     /// The long prefixes of names of extended attributes.
@@ -109,12 +118,14 @@ impl SuperInfo {
         medium: Medium,
         devices: Devices,
         can_dax: bool,
+        zip: Option<Arc<zip::Mount>>,
     ) -> Result<KBox<Self>> {
         let info = Self {
             disk: KBox::into_inner(disk),
             medium,
             devices,
             can_dax,
+            zip,
             internal: [const { InternalInode::new() }; 2],
             prefixes: SetOnce::new(),
         };
@@ -262,15 +273,48 @@ impl Erofs {
     /// Refuses images that need what this driver cannot do yet.
     #[inline(never)]
     fn check_supported(sb: &NewSuperBlock<'_, Self>, disk: &ondisk::Superblock) -> Result {
-        let what = if disk.is_compressed() {
-            "compressed images"
-        } else {
+        if !disk.is_compressed() || cfg!(EROFS_ZIP) {
             return Ok(());
-        };
-        sb.error(format_args!(
-            "{what} are not supported by this version of the driver"
-        ));
+        }
+        sb.error(format_args!("compression isn't enabled on this kernel"));
         Err(EOPNOTSUPP)
+    }
+
+    /// What a mount needs for compressed files, if there may be some.
+    #[inline(never)]
+    fn open_compression(
+        sb: &NewSuperBlock<'_, Self>,
+        disk: &ondisk::Superblock,
+        medium: &Medium,
+    ) -> Result<Option<Arc<zip::Mount>>> {
+        if !disk.is_compressed() {
+            return Ok(None);
+        }
+        let meta = ImageMetadata(medium.image(sb.block_device())?);
+        ZipConfigs::read(disk, zip::available(), &meta).map_err(|failure| match failure {
+            Failure::Read(e) => e,
+            Failure::Corrupt(e) => {
+                sb.error(format_args!("{e}"));
+                errno(e.kind())
+            }
+        })?;
+        zip::Mount::new().map(Some)
+    }
+}
+
+/// The metadata in an image that is being mounted.
+struct ImageMetadata<'a>(Image<'a>);
+
+impl ondisk::Metadata for ImageMetadata<'_> {
+    type Pos = MetaPos;
+    type View = PageBytes;
+    type Error = Failure<ZipConfigError>;
+
+    fn view(&self, pos: MetaPos) -> core::result::Result<PageBytes, Self::Error> {
+        match pos {
+            MetaPos::Image(pos) => self.0.bytes(pos).map_err(Failure::Read),
+            MetaPos::Metabox(_) => Err(Failure::Read(EFSCORRUPTED)),
+        }
     }
 }
 
@@ -391,13 +435,14 @@ impl FileSystem for Erofs {
         let devices = volume::open(sb, &disk, &medium)?;
         Self::use_blocks(sb, disk.block_bits)?;
         Self::check_supported(sb, &disk)?;
+        let zip = Self::open_compression(sb, &disk, &medium)?;
 
         let acl = sb.options().acl();
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
         set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
         let can_dax = sb.find_dax() && disk.block_bits.bits() == PAGE_BITS;
-        SuperInfo::new(disk, medium, devices, can_dax)
+        SuperInfo::new(disk, medium, devices, can_dax, zip)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {

@@ -125,6 +125,7 @@ unsafe fn free_memory(state: NonNull<c_void>) {
 }
 
 /// LZ4.
+#[cfg(EROFS_ZIP)]
 pub(crate) fn lz4(input: &[u8], target: &mut Target, exact: bool) -> Decoded {
     let (Ok(input_len), Ok(len)) = (c_int::try_from(input.len()), c_int::try_from(target.len()))
     else {

@@ -57,7 +57,6 @@ pub(crate) mod block_device;
 pub(crate) mod context;
 pub(crate) mod cred;
 pub(crate) mod dax;
-#[cfg(EROFS_ZIP)]
 pub(crate) mod decoders;
 pub(crate) mod dentry;
 pub(crate) mod dir;

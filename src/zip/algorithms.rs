@@ -36,6 +36,7 @@ pub(super) fn decode(
         return Err(Failure::Corrupt("compressed data start not found"));
     };
     match encoding {
+        #[cfg(EROFS_ZIP)]
         Encoding::Lz4 => decoders::lz4(stream, target, exact),
         #[cfg(EROFS_ZIP_LZMA)]
         Encoding::Lzma => decoders::lzma(stream, target, exact),

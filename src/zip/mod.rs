@@ -104,7 +104,10 @@ use pcluster::InFlight;
 
 /// The algorithms that this module has decoders for.
 pub(crate) fn available() -> Algorithms {
-    let mut bits = Algorithms::LZ4.bits();
+    let mut bits = Algorithms::NONE.bits();
+    if cfg!(EROFS_ZIP) {
+        bits |= Algorithms::LZ4.bits();
+    }
     if cfg!(EROFS_ZIP_LZMA) {
         bits |= Algorithms::LZMA.bits();
     }
