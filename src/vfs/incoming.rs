@@ -192,14 +192,16 @@ pub(crate) struct Arrived<J: Job>(KBox<Incoming<J>>);
 impl<J: Job> Arrived<J> {
     /// Does it.
     pub(crate) fn run(self) -> J::Output {
+        let (job, buffer) = self.take();
+        job.run(buffer)
+    }
+
+    /// The job and its data. Not inlined, for the sake of the stack.
+    #[inline(never)]
+    fn take(self) -> (J, Option<Buffer>) {
         let incoming = KBox::into_inner(self.0);
         let failed = incoming.head.failed.load(Ordering::Relaxed);
-        if failed {
-            drop(incoming.buffer);
-            incoming.job.run(None)
-        } else {
-            incoming.job.run(Some(incoming.buffer))
-        }
+        (incoming.job, (!failed).then_some(incoming.buffer))
     }
 }
 

@@ -85,6 +85,12 @@ impl<'a> Readahead<'a> {
         unsafe { bindings::readahead_expand(self.raw, pos, len as usize) };
     }
 
+    /// How many bytes are left.
+    #[inline]
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::from(self.raw._nr_pages) << PAGE_SHIFT
+    }
+
     /// How many pages are left.
     #[inline]
     pub(crate) fn pages(&self) -> usize {

@@ -153,7 +153,7 @@ impl Buffer {
     /// A buffer of at least `len` bytes, whatever they are. Sleeps, if only for address space.
     pub(crate) fn new(len: usize, need: Need) -> Result<Self> {
         let pages = len.max(1).div_ceil(PAGE_SIZE);
-        let order = pages.next_power_of_two().trailing_zeros();
+        let order = usize::BITS.wrapping_sub(pages.wrapping_sub(1).leading_zeros());
 
         if order <= MAX_ORDER {
             let gfp = match order {

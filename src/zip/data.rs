@@ -124,76 +124,98 @@ impl<K: On> MappingOperations for Compressed<K> {
     type Fs = Erofs;
 
     fn read_folio(inode: &INode<Erofs>, folio: LockedFolio<'_>) -> Result {
-        let sb = inode.super_block();
         let (file, mount) = parts(inode).ok_or(EIO)?;
-        let volume = K::volume(sb).ok_or(EIO)?;
-        let mapping = folio.mapping();
-        let start = folio.pos();
-        let end = start.saturating_add(folio.size() as u64);
-        let mut more = (start, end);
-        let mut request = Request::new(inode, file, mount, volume, 1, true);
-
-        if let Ok(Some(extent)) = request.extent(FilePos::new(start)) {
-            let own = own_pages(&extent, inode.size());
-            if is_worth(file, mount, &extent, own, start, end) {
-                more = (own.0.min(start), own.1.max(end));
-                request.set_pages((more.1.saturating_sub(more.0) >> vfs::PAGE_SHIFT) as usize);
-            }
-        }
-        grab(&mut request, mapping, more.0, start);
-        request.feed(folio)?;
-        grab(&mut request, mapping, end, more.1);
+        let volume = K::volume(inode.super_block()).ok_or(EIO)?;
+        let mut request = Request::new(inode, file, mount, volume, 1, true)?;
+        read(&mut request, folio)?;
         request.finish().map_err(|failed| complain(inode, &failed))
     }
 
     fn readahead(inode: &INode<Erofs>, window: &mut Readahead<'_>) {
-        let sb = inode.super_block();
-        let (Some((file, mount)), Some(volume)) = (parts(inode), K::volume(sb)) else {
+        let Some((file, mount)) = parts(inode) else {
             return;
         };
-        let size = inode.size();
-        let mapping = window.mapping();
-        let mut request = Request::new(inode, file, mount, volume, window.pages(), false);
-        let start = window.pos();
-        let end = start.saturating_add((window.pages() as u64).saturating_mul(PAGE));
-        let last = end.min(size).saturating_sub(1);
-        let mut more = (start, end);
-
-        if window.pages() < SEQUENCE {
-            if let Ok(Some(extent)) = request.extent(FilePos::new(start)) {
-                let own = own_pages(&extent, size);
-                if is_worth(file, mount, &extent, own, start, end) {
-                    more = (own.0.min(start), own.1.max(end));
-                }
-            }
-        } else {
-            // A sequence: its next window begins where the last extent of this one ends.
-            if let Ok(Some(extent)) = request.extent(FilePos::new(last)) {
-                let own = own_pages(&extent, size);
-                if own.1 > end && own.1.saturating_sub(end) <= REACH {
-                    window.expand(start, own.1);
-                }
-            }
-            if let Ok(Some(extent)) = request.extent(FilePos::new(start)) {
-                let own = own_pages(&extent, size);
-                if own.0 < start && start.saturating_sub(own.0) <= REACH {
-                    let pages = window.pages() as u64;
-                    window.expand(own.0, start.saturating_add(pages.saturating_mul(PAGE)));
-                }
-            }
-        }
-        let more_pages = (more.1.saturating_sub(more.0) >> vfs::PAGE_SHIFT) as usize;
-        request.set_pages(more_pages.max(window.pages()));
-
-        grab(&mut request, mapping, more.0, start);
-        while let Some(folio) = window.next() {
-            // Whoever needs these pages asks again, and learns the error.
-            if request.feed(folio).is_err() {
-                break;
-            }
-        }
-        grab(&mut request, mapping, end, more.1);
+        let Some(volume) = K::volume(inode.super_block()) else {
+            return;
+        };
+        let Ok(mut request) = Request::new(inode, file, mount, volume, window.pages(), false)
+        else {
+            return;
+        };
+        read_window(&mut request, window);
+        // Whoever needs these pages asks again, and learns the error.
         let _ = request.finish();
+    }
+}
+
+/// Starts to read a folio that somebody needs.
+#[inline(never)]
+fn read<B: Backing>(request: &mut Request<'_, B>, folio: LockedFolio<'_>) -> Result {
+    let mapping = folio.mapping();
+    let start = folio.pos();
+    let end = start.saturating_add(folio.size() as u64);
+    let (from, to) = request.around(start, end);
+
+    request.set_pages((to.saturating_sub(from) >> vfs::PAGE_SHIFT) as usize);
+    grab(request, mapping, from, start);
+    request.feed(folio)?;
+    grab(request, mapping, end, to);
+    Ok(())
+}
+
+/// Starts to read a window.
+#[inline(never)]
+fn read_window<B: Backing>(request: &mut Request<'_, B>, window: &mut Readahead<'_>) {
+    let mapping = window.mapping();
+    let start = window.pos();
+    let mut end = start.saturating_add(window.bytes());
+    let (from, to) = if window.pages() < SEQUENCE {
+        request.around(start, end)
+    } else {
+        // A sequence: its next window begins where the last extent of this one ends.
+        if let Some(own) = request.own_pages(end.saturating_sub(1)) {
+            if own.1 > end && own.1.saturating_sub(end) <= REACH {
+                window.expand(start, own.1);
+            }
+        }
+        if let Some(own) = request.own_pages(start) {
+            if own.0 < start && start.saturating_sub(own.0) <= REACH {
+                window.expand(own.0, start.saturating_add(window.bytes()));
+            }
+        }
+        end = window.pos().saturating_add(window.bytes());
+        (window.pos(), end)
+    };
+    request.set_pages((to.saturating_sub(from) >> vfs::PAGE_SHIFT) as usize);
+    grab(request, mapping, from, start);
+    while let Some(folio) = window.next() {
+        if request.feed(folio).is_err() {
+            break;
+        }
+    }
+    grab(request, mapping, end, to);
+}
+
+impl<B: Backing> Request<'_, B> {
+    /// The pages that the extent at `pos` fills alone.
+    fn own_pages(&mut self, pos: u64) -> Option<(u64, u64)> {
+        let size = self.size();
+        let pos = pos.min(size.saturating_sub(1));
+        let extent = self.extent(FilePos::new(pos)).ok()??;
+        Some(own_pages(&extent, size))
+    }
+
+    /// What to read in order to have the pages from `start` to `end`: these, or all of their
+    /// extent.
+    fn around(&mut self, start: u64, end: u64) -> (u64, u64) {
+        let size = self.size();
+        if let Ok(Some(extent)) = self.extent(FilePos::new(start)) {
+            let own = own_pages(&extent, size);
+            if is_worth(self.file(), self.mount(), &extent, own, start, end) {
+                return (own.0.min(start), own.1.max(end));
+            }
+        }
+        (start, end)
     }
 }
 

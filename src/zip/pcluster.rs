@@ -285,21 +285,7 @@ pub(super) fn decode(
             break;
         };
         let wanted = share.end;
-        let mut run = || {
-            let mut target =
-                Target::new(&share.parts, share.end, Need::Wanted).map_err(|_| Failure::NoMemory)?;
-            algorithms::decode(key.encoding, encoded, first_block, &mut target, share.exact)?;
-            for placed in &share.parts {
-                target.copy_to(placed, true).ok_or(Failure::NoMemory)?;
-            }
-            for other in &shares {
-                for placed in &other.parts {
-                    target.copy_to(placed, false).ok_or(Failure::NoMemory)?;
-                }
-            }
-            Ok(())
-        };
-        match run() {
+        match decode_share(key.encoding, encoded, first_block, &share, &shares) {
             Ok(()) => {
                 target::complete(share.parts);
                 for other in shares {
@@ -311,6 +297,29 @@ pub(super) fn decode(
         }
     }
     result
+}
+
+/// Decodes what `share` wants, also for `others`, which want no more.
+#[inline(never)]
+fn decode_share(
+    encoding: Encoding,
+    encoded: &[u8],
+    first_block: usize,
+    share: &Share,
+    others: &[Share],
+) -> core::result::Result<(), Failure> {
+    let mut target =
+        Target::new(&share.parts, share.end, Need::Wanted).map_err(|_| Failure::NoMemory)?;
+    algorithms::decode(encoding, encoded, first_block, &mut target, share.exact)?;
+    for placed in &share.parts {
+        target.copy_to(placed, true).ok_or(Failure::NoMemory)?;
+    }
+    for other in others {
+        for placed in &other.parts {
+            target.copy_to(placed, false).ok_or(Failure::NoMemory)?;
+        }
+    }
+    Ok(())
 }
 
 /// The index of the share that wants most.

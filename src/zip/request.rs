@@ -71,7 +71,7 @@ use kernel::{
 };
 
 /// How many jobs a request keeps for itself at most.
-const KEPT: usize = 16;
+const KEPT: usize = 8;
 
 /// A share that is being made.
 struct Open {
@@ -84,7 +84,8 @@ pub(super) struct Request<'a, B: Backing> {
     inode: &'a INode<Erofs>,
     file: &'a File,
     mount: &'a Arc<Mount>,
-    reader: Reader<'a, B>,
+    /// `None` once all reads are started.
+    reader: Option<Reader<'a, B>>,
     /// Somebody waits for the folio.
     wait: bool,
     /// How many pages there may be.
@@ -119,7 +120,9 @@ impl Jobs {
 }
 
 impl<'a, B: Backing> Request<'a, B> {
-    /// A request for about `pages` pages. `wait` says that somebody waits for them.
+    /// A request for about `pages` pages. `wait` says that somebody waits for them. Too large for
+    /// the stack: others are read from within.
+    #[inline(never)]
     pub(super) fn new(
         inode: &'a INode<Erofs>,
         file: &'a File,
@@ -127,17 +130,21 @@ impl<'a, B: Backing> Request<'a, B> {
         volume: Volume<'a, B>,
         pages: usize,
         wait: bool,
-    ) -> Self {
+    ) -> Result<KBox<Self>> {
         let most = if wait || workers::processors() == 1 {
             KEPT
         } else {
             1
         };
-        Self {
+        let need = if wait { Need::Wanted } else { Need::Ahead };
+        let request = KBox::<Self>::new_uninit(need.flags())?;
+        Ok(KBox::write(
+            request,
+            Self {
             inode,
             file,
             mount,
-            reader: Reader::new(volume, pages.saturating_mul(2), !wait),
+            reader: Some(Reader::new(volume, pages.saturating_mul(2), !wait)),
             wait,
             pages,
             extent: None,
@@ -148,7 +155,22 @@ impl<'a, B: Backing> Request<'a, B> {
                 most,
                 result: Ok(()),
             },
-        }
+        }))
+    }
+
+    /// The size of the file.
+    pub(super) fn size(&self) -> u64 {
+        self.inode.size()
+    }
+
+    /// What is kept of the file.
+    pub(super) fn file(&self) -> &File {
+        self.file
+    }
+
+    /// What is kept of the mount.
+    pub(super) fn mount(&self) -> &Mount {
+        self.mount
     }
 
     /// There may be so many pages.
@@ -193,7 +215,8 @@ impl<'a, B: Backing> Request<'a, B> {
         map_errno(failure)
     }
 
-    /// Starts to read a folio.
+    /// Starts to read a folio. Not inlined, for the sake of the stack.
+    #[inline(never)]
     pub(super) fn feed(&mut self, folio: LockedFolio<'_>) -> Result {
         let size = self.inode.size();
         let mut pos = FilePos::new(folio.pos());
@@ -267,6 +290,7 @@ impl<'a, B: Backing> Request<'a, B> {
     }
 
     /// The share that is being made is complete.
+    #[inline(never)]
     fn close(&mut self) {
         let Some(Open { extent, parts }) = self.open.take() else {
             return;
@@ -304,11 +328,14 @@ impl<'a, B: Backing> Request<'a, B> {
     }
 
     /// Starts to read a pcluster.
+    #[inline(never)]
     fn start(&mut self, key: &Key, share: Share) -> core::result::Result<(), Failed> {
         let no_memory = |_: Error| Failed::NoMemory;
         let sb = self.inode.super_block();
         let bits = sb.data().disk.block_bits;
-        let run = self.reader.volume().run(DeviceId::PRIMARY, key.pos);
+        let need = self.need();
+        let reader = self.reader.as_mut().ok_or(Failed::Io)?;
+        let run = reader.volume().run(DeviceId::PRIMARY, key.pos);
         let run = run.map_err(|e| Failed::Device(errno(e.kind())))?;
         if run.reach < u64::from(key.len) {
             return Err(Failed::Io);
@@ -323,8 +350,8 @@ impl<'a, B: Backing> Request<'a, B> {
         let wanted = u64::from(skip).saturating_add(u64::from(key.len));
         let total = run.device.read_len(run.pos, wanted);
         let total = usize::try_from(total).map_err(|_| Failed::Io)?;
-        let buffer = Buffer::new(total, self.need()).map_err(no_memory)?;
-        let pcluster = Pcluster::new(*key, share, self.need()).map_err(no_memory)?;
+        let buffer = Buffer::new(total, need).map_err(no_memory)?;
+        let pcluster = Pcluster::new(*key, share, need).map_err(no_memory)?;
         let job = Decode {
             mount: self.mount.clone(),
             pcluster,
@@ -334,8 +361,6 @@ impl<'a, B: Backing> Request<'a, B> {
         self.mount.in_flight.add(&job.pcluster);
 
         let keep = self.jobs.count < self.jobs.most;
-        let need = self.need();
-        let reader = &mut self.reader;
         let started = incoming::start(buffer, total, job, keep, need, |at, part| {
             let pos = run.pos.checked_add(at as u64);
             // A part that is not read fails, and the job with it.
@@ -355,6 +380,7 @@ impl<'a, B: Backing> Request<'a, B> {
     }
 
     /// Decodes a pcluster that is in the metadata.
+    #[inline(never)]
     fn decode_inline(
         &mut self,
         key: &Key,
@@ -379,20 +405,20 @@ impl<'a, B: Backing> Request<'a, B> {
     }
 
     /// Starts what is left, and does the jobs that were kept. What came of them.
-    pub(super) fn finish(mut self) -> core::result::Result<(), Failed> {
+    #[inline(never)]
+    pub(super) fn finish(&mut self) -> core::result::Result<(), Failed> {
         self.close();
-        let Self {
-            reader,
-            wait,
-            mut jobs,
-            ..
-        } = self;
-        drop(reader);
+        self.reader = None;
+        let jobs = &mut self.jobs;
         for slot in &mut jobs.kept {
             let Some(ticket) = slot.take() else {
                 break;
             };
-            let arrived = if wait { ticket.wait() } else { ticket.leave() };
+            let arrived = if self.wait {
+                ticket.wait()
+            } else {
+                ticket.leave()
+            };
             if let Some(arrived) = arrived {
                 let result = arrived.run();
                 if jobs.result.is_ok() {
