@@ -90,8 +90,12 @@ impl<'a, B: Backing> Request<'a, B> {
 
         self.want = self.want.max(folio.left() as u64);
         while folio.left() > 0 {
-            self.seek(pos)?;
-            let Some(piece) = &self.piece else {
+            let left = size.saturating_sub(pos.get());
+            if left > 0 {
+                self.seek(pos)?;
+            }
+            // Pieces go on beyond the end of the file, to the end of a block.
+            let Some(piece) = self.piece.as_ref().filter(|_| left > 0) else {
                 folio.zero(folio.left());
                 break;
             };
@@ -109,7 +113,7 @@ impl<'a, B: Backing> Request<'a, B> {
                         ..*run
                     };
                     // Not what is behind the end of the file: memory maps show it.
-                    let left = size.saturating_sub(pos.get()).min(wanted as u64);
+                    let left = left.min(wanted as u64);
                     let taken = run.device.read_len(run.pos, left).min(wanted as u64) as usize;
                     if let Some(part) = folio.part(taken) {
                         self.reader.read(&run, part)?;
@@ -122,6 +126,7 @@ impl<'a, B: Backing> Request<'a, B> {
                     wanted
                 }
             };
+            // Not 0, as the piece has the byte and the file does not end before it.
             pos = pos.checked_add(taken as u64).ok_or(EFSCORRUPTED)?;
         }
         Ok(())

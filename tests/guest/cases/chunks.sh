@@ -126,6 +126,35 @@ mnt umount /mnt/again
 check "they are free afterwards" sh -c "! mnt mount $1 /mnt/chunks -t ext4 | grep EBUSY"
 for _loop in $block $blobs $_again; do losetup -d "$_loop"; done
 
+# --- Files that are as long as a file can be
+
+# The C driver reads them for ever, whatever signal it gets. Beyond the end of
+# a block device there are zeros for a table of chunks, and block 0 is there.
+blocks() { for _n in "$@"; do dd if=/mnt/chunks/in-order bs=4096 count=1 skip="$_n" 2>/dev/null; done | md5sum; }
+endless() {
+	same "$name, $backing: its first bytes" "$(blocks 0 2)" "$(head -c 8192 /mnt/chunks/every-other | md5sum)"
+	for _block in 2251799813685247 2251799813685000 100000000; do
+		timeout 60 dd if=/mnt/chunks/in-order of=/dev/null bs=4096 count=1 skip=$_block 2>/tmp/why
+		_end=$?
+		if [ $_end = 1 ] || [ "$name$backing$_end" = endless-chunksblock0 ]; then
+			ok "$name, $backing: block $_block"
+		else
+			not_ok "$name, $backing: block $_block" "dd ends with $_end" /tmp/why
+		fi
+	done
+	timeout -s KILL 3 cat /mnt/chunks/in-order >/dev/null 2>&1
+	case $? in
+	1 | 137) ok "$name, $backing: reading it all ends" ;;
+	*) not_ok "$name, $backing: reading it all ends" "with $?" ;;
+	esac
+}
+for name in endless-blocks endless-chunks; do
+	for backing in block file; do
+		devices=- file=$name.erofs
+		[ "$B" = c ] || mounted endless
+	done
+done
+
 # --- directio, and what statfs says
 
 name=spread-3 file=spread-3.erofs manifest=chunky.manifest devices=spread-3.1,spread-3.2,spread-3.3 notes=- backing=file

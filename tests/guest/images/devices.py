@@ -54,8 +54,8 @@ class Chunked(Image):
         super().__init__(path)
         self.blob = blob
 
-    def indexes(self):
-        """The index of each chunk that is no hole."""
+    def all_indexes(self):
+        """The index of each chunk, and the chunk's size: mkfs joins chunks that follow each other."""
         seen = set()
         for inode in self.inodes(self.root()):
             if inode.layout != CHUNK_BASED or inode.nid in seen:
@@ -66,9 +66,11 @@ class Chunked(Image):
             chunk = self.bs << (chunk_format & 0x1F)
             at = -(-inode.inline // 8) * 8
             for n in range(-(-inode.size // chunk)):
-                index = Record(self.data, at + 8 * n, INDEX)
-                if index.block != HOLE:
-                    yield index
+                yield Record(self.data, at + 8 * n, INDEX), chunk
+
+    def indexes(self):
+        """The index of each chunk that is no hole."""
+        return (index for index, _ in self.all_indexes() if index.block != HOLE)
 
     def slots(self, count):
         """A new table of so many slots at the end."""
@@ -151,12 +153,12 @@ def several(d):
     for count in (3, 70):
         name = f"spread-{count}"
         image = d.with_blob(name, "--chunksize=4096")
-        other = b"\xdd" * 4096 if count == 3 else bytes(4096)
-        devices = []
-        for n in range(count):
-            blocks = range(image.blob_blocks())
-            devices.append(d.file(f"{name}.{n + 1}", b"".join(
-                image.blob[b * 4096 : (b + 1) * 4096] if b % count == n else other for b in blocks)))
+        contents = [bytearray((b"\xdd" if count == 3 else b"\0") * len(image.blob)) for _ in range(count)]
+        for index, size in image.all_indexes():
+            if index.block != HOLE:
+                at = index.block * 4096
+                contents[index.block % count][at : at + size] = image.blob[at : at + size]
+        devices = [d.file(f"{name}.{n + 1}", content) for n, content in enumerate(contents)]
         for slot in image.slots(count):
             slot.blocks = image.blob_blocks()
         for index in image.indexes():
@@ -217,8 +219,10 @@ def wide(d):
     for inode in image.inodes(image.root()):
         if inode.layout == CHUNK_BASED:
             inode.startblk |= WIDE
-    for index in image.indexes():
-        if index.block % 2:
+    for index, _ in image.all_indexes():
+        if index.block == HOLE:
+            index.block_hi = 0xFFFF
+        elif index.block % 2:
             # By its place, beyond 32 bits.
             index.device, index.block_hi, index.block = 0, 1, index.block + 5
         else:
@@ -239,10 +243,22 @@ def tar(d, trees):
     d.list("tar", ["tar.tar"], notes=["mtime"])
 
 
+def endless(d):
+    """Not in LIST: files that are as long as a file can be, in blocks and in chunks."""
+    for name, option in (("blocks", "noinline_data"), ("chunks", "force-chunk-indexes")):
+        more = ["--chunksize=4096"] if name == "chunks" else []
+        d.m.mkfs(f"endless-{name}", "chunky", f"-Eforce-inode-extended,{option}", *more)
+        image = Image(d.m.path(f"endless-{name}"))
+        image.inode("in-order").size = 2**63 - 1
+        image.seal()
+        image.save(d.m.path(f"endless-{name}"))
+
+
 def make(trees, to):
     d = Devices(trees, to)
     single(d)
     several(d)
     wide(d)
     tar(d, trees)
+    endless(d)
     d.finish()
