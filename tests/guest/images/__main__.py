@@ -13,21 +13,23 @@ import broken
 import devices
 import tree
 import valid
+import zipped
 
 
 def main(observe, to):
     trees = os.path.join(to, "trees")
     os.umask(0o022)
-    for name in ("trees", "valid", "broken", "devices"):
+    for name in ("trees", "valid", "broken", "devices", "zipped"):
         os.mkdir(os.path.join(to, name))
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
-        where = "devices" if name == "chunky" else "valid"
+        where = {"chunky": "devices", "texts": "zipped"}.get(name, "valid")
         with open(os.path.join(to, where, name + ".manifest"), "wb") as f:
             subprocess.run([observe, "manifest", os.path.join(trees, name)], check=True, stdout=f)
     valid.make(trees, os.path.join(to, "valid"))
     valid.make_nest(trees, os.path.join(to, "valid"))
     devices.make(trees, os.path.join(to, "devices"))
+    zipped.make(trees, os.path.join(to, "zipped"))
     broken.make(trees, os.path.join(to, "broken"))
     shutil.rmtree(trees)
 
