@@ -196,22 +196,6 @@ impl Target {
         self.start
     }
 
-    /// Copies `from` to `at`. `None` if there is no such place.
-    pub(crate) fn write(&mut self, at: usize, from: &[u8]) -> Option<()> {
-        if at > self.len || from.len() > self.len.wrapping_sub(at) {
-            return None;
-        }
-        // SAFETY: By the type invariant, and within the length.
-        unsafe {
-            bindings::memcpy(
-                self.start.as_ptr().add(at).cast(),
-                from.as_ptr().cast(),
-                from.len(),
-            );
-        }
-        Some(())
-    }
-
     /// Copies bytes out, as many as there are.
     pub(crate) fn read(&self, at: usize, to: &mut [u8]) -> usize {
         let len = self.len.saturating_sub(at).min(to.len());

@@ -68,6 +68,7 @@ mod algorithms;
 mod habit;
 mod pcluster;
 mod request;
+mod stash;
 
 use crate::{
     metadata::{
@@ -101,6 +102,7 @@ use kernel::{
     }, //
 };
 use pcluster::InFlight;
+use stash::Stash;
 
 /// The algorithms that this module has decoders for.
 pub(crate) fn available() -> Algorithms {
@@ -125,13 +127,21 @@ pub(crate) fn available() -> Algorithms {
 pub(crate) struct Mount {
     #[pin]
     in_flight: InFlight,
+    #[pin]
+    stash: Stash,
 }
 
 impl Mount {
     /// That of a new mount.
     pub(crate) fn new() -> Result<Arc<Self>> {
         let in_flight = InFlight::new()?;
-        Arc::pin_init(pin_init!(Self { in_flight <- in_flight }), GFP_KERNEL)
+        Arc::pin_init(
+            pin_init!(Self {
+                in_flight <- in_flight,
+                stash <- Stash::new(),
+            }),
+            GFP_KERNEL,
+        )
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::{
     algorithms,
+    stash::End,
     Level,
     Mount, //
 };
@@ -14,6 +15,7 @@ use crate::{
         ImagePos, //
     },
     vfs::{
+        self,
         decoders::Failure,
         incoming::Job,
         private::{
@@ -64,7 +66,7 @@ impl Key {
 pub(super) struct Share {
     /// The parts to fill, in order.
     parts: KVec<Placed>,
-    /// Where the last of them ends, in decoded bytes.
+    /// Up to where to decode: the end of the last of them, or of the extent if that is near.
     end: usize,
     /// That is where the pcluster ends as well.
     exact: bool,
@@ -73,12 +75,17 @@ pub(super) struct Share {
 }
 
 impl Share {
-    pub(super) fn new(parts: KVec<Placed>, exact: bool, start: usize) -> Self {
-        let end = parts.last().map_or(0, Placed::end);
+    /// `len` is that of the extent, if all of it is known, and `exact` says that the pcluster
+    /// decodes to no more.
+    pub(super) fn new(parts: KVec<Placed>, len: Option<usize>, exact: bool, start: usize) -> Self {
+        let asked = parts.last().map_or(0, Placed::end);
+        let end = len
+            .filter(|len| len.saturating_sub(asked) < vfs::PAGE_SIZE)
+            .unwrap_or(asked);
         Self {
             parts,
             end,
-            exact,
+            exact: exact && len == Some(end),
             start,
         }
     }
@@ -246,12 +253,13 @@ impl Job for Decode {
         };
         let end = self.skip.saturating_add(key.len as usize);
         let encoded = buffer.bytes().get(self.skip..end).ok_or(Failed::Io)?;
-        decode(&key, encoded, self.skip, self.block, shares)
+        decode(&self.mount, &key, encoded, self.skip, self.block, shares)
     }
 }
 
 /// Decodes a pcluster for those who share it. `skip` is where in a block it begins.
 pub(super) fn decode(
+    mount: &Mount,
     key: &Key,
     encoded: &[u8],
     skip: usize,
@@ -285,7 +293,7 @@ pub(super) fn decode(
             break;
         };
         let wanted = share.end;
-        match decode_share(key.encoding, encoded, first_block, &share, &shares) {
+        match decode_share(mount, key, encoded, first_block, &share, &shares) {
             Ok(()) => {
                 target::complete(share.parts);
                 for other in shares {
@@ -302,7 +310,8 @@ pub(super) fn decode(
 /// Decodes what `share` wants, also for `others`, which want no more.
 #[inline(never)]
 fn decode_share(
-    encoding: Encoding,
+    mount: &Mount,
+    key: &Key,
     encoded: &[u8],
     first_block: usize,
     share: &Share,
@@ -310,13 +319,29 @@ fn decode_share(
 ) -> core::result::Result<(), Failure> {
     let mut target =
         Target::new(&share.parts, share.end, Need::Wanted).map_err(|_| Failure::NoMemory)?;
-    algorithms::decode(encoding, encoded, first_block, &mut target, share.exact)?;
+    algorithms::decode(key.encoding, encoded, first_block, &mut target, share.exact)?;
     for placed in &share.parts {
         target.copy_to(placed, true).ok_or(Failure::NoMemory)?;
     }
+    let mut asked = share.parts.last().map_or(0, Placed::end);
     for other in others {
         for placed in &other.parts {
             target.copy_to(placed, false).ok_or(Failure::NoMemory)?;
+            asked = asked.max(placed.end());
+        }
+    }
+    let len = share.end.saturating_sub(asked);
+    if len > 0 {
+        if let Ok(mut bytes) = Buffer::new(len, Need::Ahead) {
+            if let Some(to) = bytes.bytes_mut().get_mut(..len) {
+                target.read(asked, to);
+            }
+            mount.stash.put(End {
+                key: *key,
+                at: asked,
+                len,
+                bytes,
+            });
         }
     }
     Ok(())

@@ -30,11 +30,13 @@ use crate::{
     },
     ondisk::{
         zip::{
+            Encoding,
             Want,
             ZipError,
             ZipExtent,
             ZipPlacement, //
         },
+        units::Position,
         DeviceId,
         FilePos,
         ImagePos,
@@ -272,8 +274,19 @@ impl<'a, B: Backing> Request<'a, B> {
             .open
             .as_ref()
             .is_some_and(|open| open.extent.start == extent.start);
+        let mut part = part;
         if !same {
             self.close();
+            if let ZipPlacement::Device { pos, len, encoding } = extent.at {
+                let end = at.saturating_add(part.len());
+                if at > 0 && extent.whole && end as u64 == extent.len {
+                    let key = self.key(pos, len, encoding);
+                    match self.mount.stash.take(&key, at, part) {
+                        None => return Ok(()),
+                        Some(back) => part = back,
+                    }
+                }
+            }
         }
         if self.open.is_none() {
             let pages = (extent.len >> vfs::PAGE_SHIFT).saturating_add(2);
@@ -295,36 +308,36 @@ impl<'a, B: Backing> Request<'a, B> {
         let Some(Open { extent, parts }) = self.open.take() else {
             return;
         };
-        let end = parts.last().map_or(0, Placed::end);
-        let exact = extent.whole && !extent.partial && end as u64 == extent.len;
+        let len = extent.len.try_into().ok().filter(|_| extent.whole);
         let bits = self.inode.super_block().data().disk.block_bits;
-        let share = Share::new(parts, exact, bits.offset_in(extent.start) as usize);
+        let start = bits.offset_in(extent.start) as usize;
+        let share = Share::new(parts, len, !extent.partial, start);
 
         let result = match extent.at {
             ZipPlacement::Device { pos, len, encoding } => {
-                let key = Key {
-                    level: self.file.level,
-                    pos,
-                    len,
-                    encoding,
-                };
+                let key = self.key(pos, len, encoding);
                 match self.mount.in_flight.join(&key, share) {
                     None => Ok(()),
                     Some(share) => self.start(&key, share),
                 }
             }
             ZipPlacement::Inline { pos, len, encoding } => {
-                let key = Key {
-                    level: self.file.level,
-                    pos: ImagePos::ZERO,
-                    len,
-                    encoding,
-                };
+                // It is not looked for; but its end is: what is in the image there is its own.
+                let key = self.key(ImagePos::new(pos.byte()), len, encoding);
                 self.decode_inline(&key, pos, share)
             }
             _ => Ok(()),
         };
         self.jobs.add(result);
+    }
+
+    fn key(&self, pos: ImagePos, len: u32, encoding: Encoding) -> Key {
+        Key {
+            level: self.file.level,
+            pos,
+            len,
+            encoding,
+        }
     }
 
     /// Starts to read a pcluster.
@@ -401,7 +414,7 @@ impl<'a, B: Backing> Request<'a, B> {
             .push_within_capacity(share)
             .map_err(|_| Failed::NoMemory)?;
         let encoded = buffer.bytes().get(..len).ok_or(Failed::Io)?;
-        pcluster::decode(key, encoded, 0, sb.data().disk.block_bits, shares)
+        pcluster::decode(self.mount, key, encoded, 0, sb.data().disk.block_bits, shares)
     }
 
     /// Starts what is left, and does the jobs that were kept. What came of them.
