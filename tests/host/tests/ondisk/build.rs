@@ -244,8 +244,6 @@ pub(crate) enum Failure {
     Xattr(XattrError),
     Zip(ZipError),
     ZipConfig(ZipConfigError),
-    /// Not to keep on.
-    Killed,
 }
 
 impl From<MapError> for Failure {
