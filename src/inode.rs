@@ -236,9 +236,7 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
 
     Ok(match disk.kind {
         FileKind::Directory if compressed => match info.medium {
-            Medium::Block(_) => {
-                new.paged_directory(&attributes, &DIRECTORY, &ZIP_ON_BLOCK, data)
-            }
+            Medium::Block(_) => new.paged_directory(&attributes, &DIRECTORY, &ZIP_ON_BLOCK, data),
             Medium::File(_) => new.paged_directory(&attributes, &DIRECTORY, &ZIP_IN_FILE, data),
         },
         FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),

@@ -113,19 +113,6 @@ pub(crate) fn trim() -> usize {
     pages
 }
 
-/// How many pages are kept.
-pub(crate) fn kept() -> usize {
-    let mut pages = 0usize;
-    for (order, slots) in POOL.iter().enumerate() {
-        for slot in slots {
-            if !slot.load(Ordering::Relaxed).is_null() {
-                pages = pages.wrapping_add(1 << order);
-            }
-        }
-    }
-    pages
-}
-
 /// Contiguous private memory.
 ///
 /// # Invariants
@@ -179,14 +166,11 @@ impl Buffer {
             // SAFETY: As above.
             let folio = unsafe { extra::erofs_helper_alloc_private(need.gfp(), 0) };
             let folio = NonNull::new(folio).ok_or(ENOMEM)?;
-            list.0
-                .push_within_capacity(folio)
-                .map_err(|_| ENOMEM)?;
+            list.0.push_within_capacity(folio).map_err(|_| ENOMEM)?;
         }
         let count = u32::try_from(pages).map_err(|_| ENOMEM)?;
         // SAFETY: A folio of one page begins with it, so this is an array of pages.
-        let start =
-            unsafe { extra::erofs_helper_map_pages(list.0.as_mut_ptr().cast(), count) };
+        let start = unsafe { extra::erofs_helper_map_pages(list.0.as_mut_ptr().cast(), count) };
         // INVARIANT: A mapping of all of them.
         Ok(Self {
             start: NonNull::new(start.cast()).ok_or(ENOMEM)?,

@@ -63,8 +63,8 @@
 
 #![forbid(unsafe_code)]
 
-pub(crate) mod data;
 mod algorithms;
+pub(crate) mod data;
 mod habit;
 mod pcluster;
 mod request;

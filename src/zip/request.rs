@@ -29,6 +29,7 @@ use crate::{
         Failure, //
     },
     ondisk::{
+        units::Position,
         zip::{
             Encoding,
             Want,
@@ -36,7 +37,6 @@ use crate::{
             ZipExtent,
             ZipPlacement, //
         },
-        units::Position,
         DeviceId,
         FilePos,
         ImagePos,
@@ -143,21 +143,22 @@ impl<'a, B: Backing> Request<'a, B> {
         Ok(KBox::write(
             request,
             Self {
-            inode,
-            file,
-            mount,
-            reader: Some(Reader::new(volume, pages.saturating_mul(2), !wait)),
-            wait,
-            pages,
-            extent: None,
-            open: None,
-            jobs: Jobs {
-                kept: [const { None }; KEPT],
-                count: 0,
-                most,
-                result: Ok(()),
+                inode,
+                file,
+                mount,
+                reader: Some(Reader::new(volume, pages.saturating_mul(2), !wait)),
+                wait,
+                pages,
+                extent: None,
+                open: None,
+                jobs: Jobs {
+                    kept: [const { None }; KEPT],
+                    count: 0,
+                    most,
+                    result: Ok(()),
+                },
             },
-        }))
+        ))
     }
 
     /// The size of the file.
@@ -242,7 +243,11 @@ impl<'a, B: Backing> Request<'a, B> {
                 }
                 ZipPlacement::Device { .. } | ZipPlacement::Inline { .. } => {
                     let part = folio.part(len).ok_or(EIO)?;
-                    self.push(&extent, usize::try_from(at).map_err(|_| EFSCORRUPTED)?, part)?;
+                    self.push(
+                        &extent,
+                        usize::try_from(at).map_err(|_| EFSCORRUPTED)?,
+                        part,
+                    )?;
                 }
             }
             pos = pos.checked_add(len as u64).ok_or(EFSCORRUPTED)?;
@@ -409,12 +414,20 @@ impl<'a, B: Backing> Request<'a, B> {
             Ok(done) if done == len => {}
             _ => return Err(Failed::Io),
         }
-        let mut shares = KVec::with_capacity(1, self.need().flags()).map_err(|_| Failed::NoMemory)?;
+        let mut shares =
+            KVec::with_capacity(1, self.need().flags()).map_err(|_| Failed::NoMemory)?;
         shares
             .push_within_capacity(share)
             .map_err(|_| Failed::NoMemory)?;
         let encoded = buffer.bytes().get(..len).ok_or(Failed::Io)?;
-        pcluster::decode(self.mount, key, encoded, 0, sb.data().disk.block_bits, shares)
+        pcluster::decode(
+            self.mount,
+            key,
+            encoded,
+            0,
+            sb.data().disk.block_bits,
+            shares,
+        )
     }
 
     /// Starts what is left, and does the jobs that were kept. What came of them.
