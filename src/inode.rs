@@ -72,7 +72,7 @@ use kernel::{
 static DIRECTORY: DirectoryTables<Directory> = DirectoryTables::new();
 static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::on_device::<Iomap>();
 static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
-static ZIP_ON_BLOCK: MappingTables<Compressed<OnBlock>> = MappingTables::new();
+static ZIP_ON_BLOCK: MappingTables<Compressed<OnBlock>> = MappingTables::with_private_reads();
 static ZIP_IN_FILE: MappingTables<Compressed<InFile>> = MappingTables::new();
 
 /// What is kept per inode.

@@ -49,15 +49,20 @@ pub(crate) static TABLE: ParameterTable<9> = ParameterTable::new([
 ]);
 
 static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
-    Constant::new(c"disabled", 0),
-    Constant::new(c"readahead", 1),
-    Constant::new(c"readaround", 2),
+    Constant::new(c"disabled", DISABLED as u16),
+    Constant::new(c"readahead", READAHEAD as u16),
+    Constant::new(c"readaround", READAROUND as u16),
 ]);
 
 static DAX_MODES: ConstantTable<2> = ConstantTable::new([
     Constant::new(c"always", DAX_ALWAYS as u16),
     Constant::new(c"never", DAX_NEVER as u16),
 ]);
+
+// What `cache_strategy` can be.
+const DISABLED: u8 = 0;
+const READAHEAD: u8 = 1;
+const READAROUND: u8 = 2;
 
 // What `dax` can be, beside not given.
 const DAX_UNSET: u8 = 0;
@@ -71,6 +76,7 @@ pub(crate) struct Options {
     acl: AtomicBool,
     directio: AtomicBool,
     dax: AtomicU8,
+    cache_strategy: AtomicU8,
     /// Where in its source the image begins, in bytes.
     pub(crate) fsoffset: u64,
     /// The source, where it was given as a file.
@@ -87,6 +93,7 @@ impl Options {
             acl: AtomicBool::new(true),
             directio: AtomicBool::new(false),
             dax: AtomicU8::new(DAX_UNSET),
+            cache_strategy: AtomicU8::new(READAROUND),
             fsoffset: 0,
             source: None,
             devices: KVec::new(),
@@ -125,6 +132,10 @@ impl Options {
         self.directio.store(other.directio(), Ordering::Relaxed);
         self.dax
             .store(other.dax.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.cache_strategy.store(
+            other.cache_strategy.load(Ordering::Relaxed),
+            Ordering::Relaxed,
+        );
     }
 
     /// Takes one.
@@ -147,8 +158,8 @@ impl Options {
             // As small as those of the table.
             DAX_MODE => *self.dax.get_mut() = parameter.constant() as u8,
             DEVICE => self.add_device(parameter.into_string()?)?,
-            // Of compressed images only.
-            CACHE_STRATEGY => {}
+            // As small as those of the table.
+            CACHE_STRATEGY => *self.cache_strategy.get_mut() = parameter.constant() as u8,
             _ => return Err(EINVAL),
         }
         Ok(())
@@ -171,10 +182,18 @@ impl Options {
     }
 
     /// Shows them as `/proc/mounts` does.
-    pub(crate) fn show(&self, seq: &SeqFile, file_backed: bool) {
+    pub(crate) fn show(&self, seq: &SeqFile, file_backed: bool, compressed: bool) {
         let no = |on| if on { "" } else { "no" };
         seq_print!(seq, ",{}user_xattr", no(self.user_xattr()));
         seq_print!(seq, ",{}acl", no(self.acl()));
+        if compressed {
+            let strategy = match self.cache_strategy.load(Ordering::Relaxed) {
+                DISABLED => "disabled",
+                READAHEAD => "readahead",
+                _ => "readaround",
+            };
+            seq_print!(seq, ",cache_strategy={strategy}");
+        }
         match self.dax.load(Ordering::Relaxed) {
             DAX_ALWAYS => seq_print!(seq, ",dax=always"),
             DAX_NEVER => seq_print!(seq, ",dax=never"),

@@ -519,18 +519,25 @@ impl FileSystem for Erofs {
 
     fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile) {
         let file_backed = matches!(sb.data().medium, Medium::File(_));
-        sb.options().show(seq, file_backed);
+        let compressed = !sb.data().disk.compression.algorithms().is_empty();
+        sb.options().show(seq, file_backed, compressed);
     }
 
     fn getattr(inode: &INode<Self>, stat: &mut Stat<'_>) {
         let immutable = u64::from(bindings::STATX_ATTR_IMMUTABLE);
         let compressed = u64::from(bindings::STATX_ATTR_COMPRESSED);
-        stat.attributes(immutable, immutable | compressed);
+        let set = match inode.data().zip() {
+            Some(_) => immutable | compressed,
+            None => immutable,
+        };
+        stat.attributes(set, immutable | compressed);
         if inode.is_regular() && stat.wants_dio_alignment() {
             match inode.super_block().block_device() {
                 Some(device) if inode.data().is_uncompressed() => {
                     stat.dio_alignment(device.dma_alignment(), device.logical_block_size());
                 }
+                // By way of the kernel's memory.
+                Some(_) if inode.data().zip().is_some() => stat.dio_alignment(1, 1),
                 // None would do.
                 _ => stat.dio_alignment(0, 0),
             }

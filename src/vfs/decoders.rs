@@ -158,8 +158,9 @@ static LZMA: States = States::new(|state| {
 /// MicroLZMA.
 #[cfg(EROFS_ZIP_LZMA)]
 pub(crate) fn lzma(input: &[u8], target: &mut Target, exact: bool) -> Decoded {
-    /// The output is the dictionary; this is the smallest size that is not refused.
-    const DICTIONARY: u32 = 4096;
+    /// How far back a match may reach: as far as images may say. The output is the dictionary, and
+    /// no memory is needed for it.
+    const DICTIONARY: u32 = 8 << 20;
 
     let (Ok(input_len), Ok(len)) = (u32::try_from(input.len()), u32::try_from(target.len())) else {
         return Err(CORRUPTED);

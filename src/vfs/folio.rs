@@ -454,6 +454,43 @@ impl Part {
             .wrapping_add(first.wrapping_add(n))
     }
 
+    /// Cuts it after `len` bytes, which must not be none: what follows is `None` if that is nothing.
+    pub(crate) fn split(self, len: usize) -> (Self, Option<Self>) {
+        if len == 0 || len >= self.len {
+            return (self, None);
+        }
+        let part = ManuallyDrop::new(self);
+        // INVARIANT: Each byte is one's alone.
+        (
+            Self {
+                folio: part.folio,
+                at: part.at,
+                len,
+            },
+            Some(Self {
+                folio: part.folio,
+                at: part.at.wrapping_add(len),
+                len: part.len.wrapping_sub(len),
+            }),
+        )
+    }
+
+    /// Fills it with zeros, and ends its read.
+    pub(crate) fn zero(self) {
+        // SAFETY: By the type invariant the bytes are this value's: nobody else looks at them.
+        unsafe { self.address().as_ptr().write_bytes(0, self.len) };
+        self.complete();
+    }
+
+    /// Fills it with the start of `bytes`, and ends its read. Fewer bytes fail it.
+    pub(crate) fn copy(self, bytes: &PageBytes) {
+        if let Some(from) = bytes.pointer(0, self.len) {
+            // SAFETY: As above, and `from` is readable for as many bytes.
+            unsafe { bindings::memcpy(self.address().as_ptr().cast(), from.cast(), self.len) };
+            self.complete();
+        }
+    }
+
     /// Fills it with `first` and then the start of `then`, and ends its read. Fewer bytes fail it.
     pub(crate) fn fill(self, first: &[u8], then: &[u8]) {
         let head = first.len().min(self.len);

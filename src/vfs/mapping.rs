@@ -16,6 +16,10 @@ use super::{
         self,
         IomapOperations, //
     },
+    private::{
+        Buffer,
+        Need, //
+    },
     super_block::FileSystem,
     PAGE_SHIFT, //
 };
@@ -39,6 +43,72 @@ pub(crate) trait MappingOperations: 'static {
     /// Starts to read the folios of `window`, for which nobody waits yet. What is left of it is
     /// not read.
     fn readahead(inode: &INode<Self::Fs>, window: &mut Readahead<'_>);
+}
+
+/// Contents that can be read into memory other than the page cache's.
+pub(crate) trait PrivateReads: MappingOperations {
+    /// Reads `len` bytes of the file from `pos` on into the start of `buffer`.
+    fn read_private(
+        inode: &INode<Self::Fs>,
+        pos: u64,
+        len: usize,
+        buffer: Buffer,
+    ) -> Result<Buffer>;
+}
+
+/// How much is read at a time around the page cache.
+const PIECE: usize = 256 << 10;
+
+/// Reads around the page cache, by way of private memory: a program could write to its own while
+/// data is decoded there. So any alignment will do.
+///
+/// # Safety
+///
+/// Called by `generic_file_read_iter()` only, on a file of a mapping whose table
+/// `with_private_reads` has made; it lends both for this call.
+unsafe extern "C" fn direct_io<M: PrivateReads>(
+    iocb: *mut bindings::kiocb,
+    to: *mut bindings::iov_iter,
+) -> isize {
+    // SAFETY: By contract; the inode is one of the filesystem of `M`.
+    let (inode, start, count) = unsafe {
+        (
+            INode::<M::Fs>::from_raw((*(*(*iocb).ki_filp).f_mapping).host),
+            (*iocb).ki_pos.unsigned_abs(),
+            (*to).__bindgen_anon_1.__bindgen_anon_1.as_ref().count,
+        )
+    };
+    let left = inode.size().saturating_sub(start);
+    let count = usize::try_from(left).unwrap_or(usize::MAX).min(count);
+    let mut done = 0usize;
+    let mut error = None;
+
+    while done < count {
+        let len = count.wrapping_sub(done).min(PIECE);
+        let read = Buffer::new(len, Need::Wanted).and_then(|buffer| {
+            M::read_private(inode, start.saturating_add(done as u64), len, buffer)
+        });
+        let copied = match &read {
+            Ok(buffer) => match buffer.bytes().get(..len) {
+                // SAFETY: The bytes are readable, and the iterator is lent.
+                Some(bytes) => unsafe { bindings::_copy_to_iter(bytes.as_ptr().cast(), len, to) },
+                None => 0,
+            },
+            Err(e) => {
+                error = Some(*e);
+                0
+            }
+        };
+        done = done.saturating_add(copied);
+        if copied < len {
+            break;
+        }
+    }
+    match (done, error) {
+        (0, Some(e)) => e.to_errno() as isize,
+        (0, None) if count > 0 => EFAULT.to_errno() as isize,
+        _ => isize::try_from(done).unwrap_or(isize::MAX),
+    }
 }
 
 /// Folios that are read ahead: consecutive ones of a file, locked.
@@ -118,6 +188,16 @@ impl<M: MappingOperations> MappingTables<M> {
             },
             _mapping: PhantomData,
         }
+    }
+
+    /// The table for contents that can be read into memory other than the page cache's.
+    pub(crate) const fn with_private_reads() -> Self
+    where
+        M: PrivateReads,
+    {
+        let mut tables = Self::new();
+        tables.operations.direct_IO = Some(direct_io::<M>);
+        tables
     }
 
     /// The table for contents that are on a block device as they are, where `I` says: they can be

@@ -71,6 +71,13 @@ pub(crate) fn processors() -> u32 {
     unsafe { extra::erofs_helper_num_online_cpus() }
 }
 
+/// The time since boot in nanoseconds.
+#[inline]
+pub(crate) fn now() -> u64 {
+    // SAFETY: Reads a clock.
+    unsafe { bindings::ktime_get() }.unsigned_abs()
+}
+
 /// Runs `f` so that what it allocates never waits for I/O, which might wait for `f`.
 pub(crate) fn without_io<R>(f: impl FnOnce() -> R) -> R {
     // SAFETY: The flags are the current task's, and what is restored is what was there.

@@ -113,7 +113,7 @@ fn grab<B: Backing>(request: &mut Request<'_, B>, mapping: Mapping<'_>, from: u6
 }
 
 /// What a file has to be read with.
-fn parts(inode: &INode<Erofs>) -> Option<(&File, &Arc<Mount>)> {
+pub(super) fn parts(inode: &INode<Erofs>) -> Option<(&File, &Arc<Mount>)> {
     Some((
         inode.data().zip()?,
         inode.super_block().data().zip.as_ref()?,
@@ -220,7 +220,7 @@ impl<B: Backing> Request<'_, B> {
 }
 
 /// Logs why a page that somebody needs cannot be decoded.
-fn complain(inode: &INode<Erofs>, failed: &Failed) -> Error {
+pub(super) fn complain(inode: &INode<Erofs>, failed: &Failed) -> Error {
     if let Failed::Decode {
         key,
         wanted,

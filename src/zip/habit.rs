@@ -17,13 +17,25 @@ use core::sync::atomic::{
 };
 
 /// How many extents are remembered, a power of two.
-const REMEMBERED: usize = 8192;
+const REMEMBERED: usize = 4096;
 
-static TOUCHED: [AtomicU32; REMEMBERED] = [const { AtomicU32::new(0) }; REMEMBERED];
+type Table = [AtomicU32; REMEMBERED];
+
+static TOUCHED: Table = [const { AtomicU32::new(0) }; REMEMBERED];
+static DECODED: Table = [const { AtomicU32::new(0) }; REMEMBERED];
 
 /// Whether the extent of `mount` whose pcluster begins at `pos` was touched not long ago. It is
 /// from now on.
 pub(super) fn touch(mount: &Mount, pos: u64) -> bool {
+    mark(&TOUCHED, mount, pos)
+}
+
+/// The same of decoding the pcluster.
+pub(super) fn decoded(mount: &Mount, pos: u64) -> bool {
+    mark(&DECODED, mount, pos)
+}
+
+fn mark(table: &Table, mount: &Mount, pos: u64) -> bool {
     let key = core::ptr::from_ref(mount).addr() as u64;
     let hash = (key ^ pos)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -31,7 +43,7 @@ pub(super) fn touch(mount: &Mount, pos: u64) -> bool {
         .wrapping_mul(0x9e37_79b9_7f4a_7c15);
     // The upper half tells extents of one slot from each other; zero is none.
     let tag = ((hash >> 32) as u32) | 1;
-    match TOUCHED.get(hash as usize & (REMEMBERED - 1)) {
+    match table.get(hash as usize & (REMEMBERED - 1)) {
         Some(slot) if slot.load(Ordering::Relaxed) == tag => true,
         Some(slot) => {
             slot.store(tag, Ordering::Relaxed);

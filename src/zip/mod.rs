@@ -64,7 +64,9 @@
 #![forbid(unsafe_code)]
 
 mod algorithms;
+pub(crate) mod counters;
 pub(crate) mod data;
+mod direct;
 mod habit;
 mod pcluster;
 mod request;
@@ -94,6 +96,7 @@ use crate::{
     },
     vfs::super_block::SuperBlock, //
 };
+use counters::Counters;
 use kernel::{
     prelude::*,
     sync::{
@@ -129,6 +132,8 @@ pub(crate) struct Mount {
     in_flight: InFlight,
     #[pin]
     stash: Stash,
+    /// What it has cost.
+    pub(crate) counters: Counters,
 }
 
 impl Mount {
@@ -139,6 +144,7 @@ impl Mount {
             pin_init!(Self {
                 in_flight <- in_flight,
                 stash <- Stash::new(),
+                counters: Counters::new(),
             }),
             GFP_KERNEL,
         )

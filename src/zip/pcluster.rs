@@ -4,6 +4,7 @@
 
 use super::{
     algorithms,
+    habit,
     stash::End,
     Level,
     Mount, //
@@ -26,7 +27,8 @@ use crate::{
             self,
             Placed,
             Target, //
-        }, //
+        },
+        workers, //
     }, //
 };
 use kernel::{
@@ -319,7 +321,17 @@ fn decode_share(
 ) -> core::result::Result<(), Failure> {
     let mut target =
         Target::new(&share.parts, share.end, Need::Wanted).map_err(|_| Failure::NoMemory)?;
-    algorithms::decode(key.encoding, encoded, first_block, &mut target, share.exact)?;
+    let began = workers::now();
+    let decoded = algorithms::decode(key.encoding, encoded, first_block, &mut target, share.exact);
+    let counters = &mount.counters;
+    counters
+        .nanoseconds
+        .add(workers::now().saturating_sub(began));
+    counters.decoded.add(target.len() as u64);
+    if habit::decoded(mount, key.pos.get()) {
+        counters.again.add(1);
+    }
+    decoded?;
     for placed in &share.parts {
         target.copy_to(placed, true).ok_or(Failure::NoMemory)?;
     }

@@ -255,6 +255,52 @@ impl<'a, B: Backing> Request<'a, B> {
         Ok(())
     }
 
+    /// Starts to fill a part with the bytes of the file from `pos` on.
+    #[inline(never)]
+    pub(super) fn feed_part(&mut self, mut pos: FilePos, part: Part) -> Result {
+        let mut rest = Some(part);
+        while let Some(part) = rest.take() {
+            let extent = self.extent(pos).map_err(|e| self.refused(pos, &e))?;
+            let extent = extent.ok_or(EFSCORRUPTED)?;
+            let at = pos.since(extent.start).ok_or(EFSCORRUPTED)?;
+            let len = extent.len.checked_sub(at).ok_or(EFSCORRUPTED)?;
+            let len = len.min(part.len() as u64) as usize;
+            let (part, after) = part.split(len);
+            rest = after;
+            match extent.at {
+                ZipPlacement::Hole => part.zero(),
+                ZipPlacement::Fragment { pos } => {
+                    let from = pos.checked_add(at).ok_or(EFSCORRUPTED)?;
+                    self.fill_fragment(part, from)?;
+                }
+                ZipPlacement::Device { .. } | ZipPlacement::Inline { .. } => {
+                    self.push(
+                        &extent,
+                        usize::try_from(at).map_err(|_| EFSCORRUPTED)?,
+                        part,
+                    )?;
+                }
+            }
+            pos = pos.checked_add(len as u64).ok_or(EFSCORRUPTED)?;
+        }
+        Ok(())
+    }
+
+    /// Fills a part with bytes of the packed inode from `pos` on.
+    fn fill_fragment(&self, part: Part, mut pos: FilePos) -> Result {
+        let sb = self.inode.super_block();
+        let packed = sb.data().packed().get(sb).ok_or(EFSCORRUPTED)?;
+        let mut rest = Some(part);
+        while let Some(part) = rest.take() {
+            let bytes = packed.bytes(pos.get())?.ok_or(EFSCORRUPTED)?;
+            let (part, after) = part.split(bytes.len());
+            pos = pos.checked_add(part.len() as u64).ok_or(EFSCORRUPTED)?;
+            part.copy(&bytes);
+            rest = after;
+        }
+        Ok(())
+    }
+
     /// Copies `len` bytes of the packed inode from `pos` on.
     fn copy_fragment(&self, folio: &mut FolioRead<'_>, len: usize, pos: FilePos) -> Result {
         let sb = self.inode.super_block();
@@ -287,7 +333,10 @@ impl<'a, B: Backing> Request<'a, B> {
                 if at > 0 && extent.whole && end as u64 == extent.len {
                     let key = self.key(pos, len, encoding);
                     match self.mount.stash.take(&key, at, part) {
-                        None => return Ok(()),
+                        None => {
+                            self.mount.counters.hits.add(1);
+                            return Ok(());
+                        }
                         Some(back) => part = back,
                     }
                 }
@@ -322,7 +371,10 @@ impl<'a, B: Backing> Request<'a, B> {
             ZipPlacement::Device { pos, len, encoding } => {
                 let key = self.key(pos, len, encoding);
                 match self.mount.in_flight.join(&key, share) {
-                    None => Ok(()),
+                    None => {
+                        self.mount.counters.hits.add(1);
+                        Ok(())
+                    }
                     Some(share) => self.start(&key, share),
                 }
             }
@@ -377,6 +429,7 @@ impl<'a, B: Backing> Request<'a, B> {
             block: bits,
         };
         self.mount.in_flight.add(&job.pcluster);
+        self.mount.counters.read.add(total as u64);
 
         let keep = self.jobs.count < self.jobs.most;
         let started = incoming::start(buffer, total, job, keep, need, |at, part| {

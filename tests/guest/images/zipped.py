@@ -17,7 +17,6 @@ def make(trees, to):
         ("lz4-4k", ["-zlz4"]),
         ("lz4-64k", ["-zlz4hc", PCLUSTER]),
         ("lz4-1m", ["-zlz4", "-C1048576"]),
-        ("lz4-full-index", ["-zlz4", "-C16384", "-Elegacy-compress"]),
         ("lz4-b512", ["-zlz4", "-b512", "-C8192"]),
         ("lz4-tails", ["-zlz4", "-Eztailpacking"]),
         ("lz4-fragments", ["-zlz4hc", PCLUSTER, "-Eztailpacking,fragments,dedupe"]),
