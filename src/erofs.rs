@@ -32,8 +32,7 @@ use crate::{
         FILE_SYSTEM_TYPE, //
     },
     vfs::{
-        decoders,
-        private,
+        pools::Pools,
         registration::Registration,
         workers::Workers, //
     }, //
@@ -54,10 +53,12 @@ struct Module {
     // In this order: nothing is queued once nothing can be mounted.
     _registration: Registration<Erofs>,
     _workers: Workers,
+    _pools: Pools,
 }
 
 impl kernel::Module for Module {
     fn init(module: &'static ThisModule) -> Result<Self> {
+        let pools = Pools::new(c"erofs-buffers")?;
         let workers = Workers::new(c"erofs_worker")?;
 
         // Last, as nothing may fail once the filesystem can be mounted.
@@ -70,14 +71,7 @@ impl kernel::Module for Module {
         Ok(Self {
             _registration: registration,
             _workers: workers,
+            _pools: pools,
         })
-    }
-}
-
-impl Drop for Module {
-    fn drop(&mut self) {
-        // Nothing is mounted any more.
-        private::trim();
-        decoders::trim();
     }
 }

@@ -94,25 +94,66 @@ impl States {
         unsafe { (self.free)(state) };
     }
 
-    fn trim(&self) {
+    /// Frees those that are kept: how many.
+    fn trim(&self) -> usize {
+        let mut states = 0usize;
         while let Some(state) = self.take() {
             // SAFETY: What is kept is of the kind, and this function's now.
             unsafe { (self.free)(state) };
+            states = states.wrapping_add(1);
         }
+        states
+    }
+
+    fn kept(&self) -> usize {
+        let mut states = 0usize;
+        for slot in &self.kept {
+            if !slot.load(Ordering::Relaxed).is_null() {
+                states = states.wrapping_add(1);
+            }
+        }
+        states
     }
 }
 
-/// Frees what is kept.
-pub(crate) fn trim() {
-    #[cfg(EROFS_ZIP_LZMA)]
-    LZMA.trim();
-    #[cfg(EROFS_ZIP_DEFLATE)]
-    DEFLATE.trim();
-    #[cfg(EROFS_ZIP_ZSTD)]
-    {
-        ZSTD.trim();
-        ZSTD_STREAM.trim();
+/// What there is, and about how many pages one takes.
+fn all() -> [Option<(&'static States, usize)>; 4] {
+    [
+        #[cfg(EROFS_ZIP_LZMA)]
+        Some((&LZMA, 7)),
+        #[cfg(not(EROFS_ZIP_LZMA))]
+        None,
+        #[cfg(EROFS_ZIP_DEFLATE)]
+        Some((&DEFLATE, 11)),
+        #[cfg(not(EROFS_ZIP_DEFLATE))]
+        None,
+        #[cfg(EROFS_ZIP_ZSTD)]
+        Some((&ZSTD, 40)),
+        #[cfg(not(EROFS_ZIP_ZSTD))]
+        None,
+        #[cfg(EROFS_ZIP_ZSTD)]
+        Some((&ZSTD_STREAM, 340)),
+        #[cfg(not(EROFS_ZIP_ZSTD))]
+        None,
+    ]
+}
+
+/// Frees what is kept: about how many pages.
+pub(super) fn trim() -> usize {
+    let mut pages = 0usize;
+    for (states, size) in all().into_iter().flatten() {
+        pages = pages.saturating_add(states.trim().saturating_mul(size));
     }
+    pages
+}
+
+/// About how many pages are kept.
+pub(super) fn kept() -> usize {
+    let mut pages = 0usize;
+    for (states, size) in all().into_iter().flatten() {
+        pages = pages.saturating_add(states.kept().saturating_mul(size));
+    }
+    pages
 }
 
 /// # Safety

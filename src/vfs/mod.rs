@@ -68,6 +68,7 @@ pub(crate) mod iomap;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
+pub(crate) mod pools;
 pub(crate) mod private;
 pub(crate) mod registration;
 pub(crate) mod stat;

@@ -98,7 +98,7 @@ fn put_folio(order: u32, folio: NonNull<bindings::folio>) {
 }
 
 /// Frees what is kept. Returns how many pages that were.
-pub(crate) fn trim() -> usize {
+pub(super) fn trim() -> usize {
     let mut pages = 0usize;
     for (order, slots) in POOL.iter().enumerate() {
         for slot in slots {
@@ -106,6 +106,19 @@ pub(crate) fn trim() -> usize {
             if !folio.is_null() {
                 // SAFETY: Nobody else has a reference.
                 unsafe { extra::erofs_helper_put_private(folio) };
+                pages = pages.wrapping_add(1 << order);
+            }
+        }
+    }
+    pages
+}
+
+/// How many pages are kept.
+pub(super) fn kept() -> usize {
+    let mut pages = 0usize;
+    for (order, slots) in POOL.iter().enumerate() {
+        for slot in slots {
+            if !slot.load(Ordering::Relaxed).is_null() {
                 pages = pages.wrapping_add(1 << order);
             }
         }

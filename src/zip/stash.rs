@@ -98,4 +98,14 @@ impl Stash {
             None => Some(part),
         }
     }
+
+    /// Frees them.
+    pub(super) fn clear(&self) {
+        for index in 0..PLACES {
+            let mut places = self.places.lock();
+            let end = places.ends.get_mut(index).and_then(Option::take);
+            drop(places);
+            drop(end);
+        }
+    }
 }
