@@ -14,19 +14,23 @@
 mod backing;
 mod data;
 mod dir;
+mod export;
 mod inode;
 mod iomap;
 mod metadata;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
+mod share;
 mod super_block;
+mod sysfs;
 mod vfs;
 mod volume;
 mod xattr;
 mod zip;
 
 use crate::{
+    share::SHARED_PAGES,
     super_block::{
         Erofs,
         FILE_SYSTEM_TYPE, //
@@ -34,6 +38,7 @@ use crate::{
     vfs::{
         pools::Pools,
         registration::Registration,
+        shared::SharedMount,
         workers::Workers, //
     }, //
 };
@@ -50,17 +55,22 @@ module! {
 
 /// The loaded module.
 struct Module {
-    // In this order: nothing is queued once nothing can be mounted.
+    // In this order.
     _registration: Registration<Erofs>,
+    // After it: inodes of mounts refer to shared ones.
+    _shared: SharedMount<Erofs>,
+    // Nothing is queued once nothing can be mounted.
     _workers: Workers,
     _pools: Pools,
 }
 
 impl kernel::Module for Module {
     fn init(module: &'static ThisModule) -> Result<Self> {
+        vfs::params::settle();
+
         let pools = Pools::new(c"erofs-buffers")?;
         let workers = Workers::new(c"erofs_worker")?;
-
+        let shared = SHARED_PAGES.mount()?;
         // Last, as nothing may fail once the filesystem can be mounted.
         let registration = FILE_SYSTEM_TYPE.register(module).inspect_err(|e| {
             if *e == EBUSY {
@@ -70,6 +80,7 @@ impl kernel::Module for Module {
 
         Ok(Self {
             _registration: registration,
+            _shared: shared,
             _workers: workers,
             _pools: pools,
         })

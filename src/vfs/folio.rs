@@ -189,6 +189,11 @@ impl<'a> LockedFolio<'a> {
         }
     }
 
+    #[inline]
+    pub(super) fn as_raw(&self) -> *mut bindings::folio {
+        self.folio.as_ptr()
+    }
+
     /// Byte position in the file.
     #[inline]
     pub(crate) fn pos(&self) -> u64 {
@@ -275,6 +280,16 @@ impl<'a> Mapping<'a> {
             mapping,
             _life: PhantomData,
         }
+    }
+
+    /// Whether there is any page of the bytes from `from` to `to`.
+    pub(crate) fn has_pages(self, from: u64, to: u64) -> bool {
+        let (Ok(first), Ok(end)) = (i64::try_from(from), i64::try_from(to)) else {
+            return false;
+        };
+        // SAFETY: By the type invariant.
+        first < end
+            && unsafe { bindings::filemap_range_has_page(self.mapping, first, end.wrapping_sub(1)) }
     }
 
     /// The folio of the page at `pos`, to be read as well, if it can be had without waiting:

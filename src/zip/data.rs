@@ -20,6 +20,7 @@ use crate::{
         FilePos, //
     },
     super_block::Erofs,
+    sysfs::SYNC_FORCE_OFF,
     vfs::{
         self,
         decoders::Failure,
@@ -49,6 +50,9 @@ const PAGE: u64 = vfs::PAGE_SIZE as u64;
 /// From so many pages on a window is not that of a single read in the middle of a file.
 const SEQUENCE: usize = 8;
 
+/// Up to so many pages a window is what somebody reads just now.
+const SMALL: usize = 3;
+
 /// How far an extent may reach beyond what is asked for to be read whole.
 const REACH: u64 = 1 << 20;
 
@@ -73,7 +77,7 @@ fn own_pages(extent: &ZipExtent, size: u64) -> (u64, u64) {
 /// Whether more of `extent` than is asked for is to be read: the pages from `from` to `to` are.
 fn is_worth(
     file: &File,
-    mount: &Mount,
+    mapping: Mapping<'_>,
     extent: &ZipExtent,
     own: (u64, u64),
     from: u64,
@@ -85,17 +89,16 @@ fn is_worth(
     if own.0 >= from && own.1 <= to {
         return false;
     }
-    let pos = match extent.at {
-        ZipPlacement::Device { pos, encoding, .. } => {
+    match extent.at {
+        ZipPlacement::Device { encoding, .. } => {
             if matches!(encoding, Encoding::Shifted | Encoding::Interlaced) {
                 return false;
             }
-            pos.get()
         }
-        ZipPlacement::Inline { pos, .. } => crate::ondisk::units::Position::byte(pos),
+        ZipPlacement::Inline { .. } => {}
         ZipPlacement::Hole | ZipPlacement::Fragment { .. } => return false,
-    };
-    file.dense || habit::touch(mount, pos)
+    }
+    file.dense || habit::is_known(mapping, own, from, to)
 }
 
 /// Feeds the folios of the pages from `from` to `to`, as far as they can be had.
@@ -138,8 +141,10 @@ impl<K: On> MappingOperations for Compressed<K> {
         let Some(volume) = K::volume(inode.super_block()) else {
             return;
         };
-        let Ok(mut request) = Request::new(inode, file, mount, volume, window.pages(), false)
-        else {
+        // Whoever reads a few pages waits for them.
+        let sync = &inode.super_block().data().tunables.sync_decompress;
+        let wait = window.pages() <= SMALL && sync.get() != SYNC_FORCE_OFF;
+        let Ok(mut request) = Request::new(inode, file, mount, volume, window.pages(), wait) else {
             return;
         };
         read_window(&mut request, window);
@@ -154,7 +159,7 @@ fn read<B: Backing>(request: &mut Request<'_, B>, folio: LockedFolio<'_>) -> Res
     let mapping = folio.mapping();
     let start = folio.pos();
     let end = start.saturating_add(folio.size() as u64);
-    let (from, to) = request.around(start, end);
+    let (from, to) = request.around(mapping, start, end);
 
     request.set_pages((to.saturating_sub(from) >> vfs::PAGE_SHIFT) as usize);
     grab(request, mapping, from, start);
@@ -170,7 +175,7 @@ fn read_window<B: Backing>(request: &mut Request<'_, B>, window: &mut Readahead<
     let start = window.pos();
     let mut end = start.saturating_add(window.bytes());
     let (from, to) = if window.pages() < SEQUENCE {
-        request.around(start, end)
+        request.around(mapping, start, end)
     } else {
         // A sequence: its next window begins where the last extent of this one ends.
         if let Some(own) = request.own_pages(end.saturating_sub(1)) {
@@ -207,11 +212,11 @@ impl<B: Backing> Request<'_, B> {
 
     /// What to read in order to have the pages from `start` to `end`: these, or all of their
     /// extent.
-    fn around(&mut self, start: u64, end: u64) -> (u64, u64) {
+    fn around(&mut self, mapping: Mapping<'_>, start: u64, end: u64) -> (u64, u64) {
         let size = self.size();
         if let Ok(Some(extent)) = self.extent(FilePos::new(start)) {
             let own = own_pages(&extent, size);
-            if is_worth(self.file(), self.mount(), &extent, own, start, end) {
+            if is_worth(self.file(), mapping, &extent, own, start, end) {
                 return (own.0.min(start), own.1.max(end));
             }
         }

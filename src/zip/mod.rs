@@ -137,6 +137,11 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
+    /// Frees what is kept of extents' ends.
+    pub(crate) fn drop_caches(&self) {
+        self.stash.clear();
+    }
+
     /// That of a new mount.
     pub(crate) fn new() -> Result<Arc<Self>> {
         let in_flight = InFlight::new()?;

@@ -171,11 +171,6 @@ impl<'a, B: Backing> Request<'a, B> {
         self.file
     }
 
-    /// What is kept of the mount.
-    pub(super) fn mount(&self) -> &Mount {
-        self.mount
-    }
-
     /// There may be so many pages.
     pub(super) fn set_pages(&mut self, pages: usize) {
         self.pages = pages;

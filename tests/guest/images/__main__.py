@@ -11,6 +11,7 @@ import sys
 
 import broken
 import devices
+import share
 import tree
 import valid
 import zipped
@@ -19,18 +20,24 @@ import zipped
 def main(observe, to):
     trees = os.path.join(to, "trees")
     os.umask(0o022)
-    for name in ("trees", "valid", "broken", "devices", "zipped"):
+
+    def manifest(of, path):
+        with open(path, "wb") as f:
+            subprocess.run([observe, "manifest", of], check=True, stdout=f)
+
+    for name in ("trees", "valid", "broken", "devices", "share", "zipped"):
         os.mkdir(os.path.join(to, name))
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
         where = {"chunky": "devices", "texts": "zipped"}.get(name, "valid")
-        with open(os.path.join(to, where, name + ".manifest"), "wb") as f:
-            subprocess.run([observe, "manifest", os.path.join(trees, name)], check=True, stdout=f)
+        manifest(os.path.join(trees, name), os.path.join(to, where, name + ".manifest"))
     valid.make(trees, os.path.join(to, "valid"))
     valid.make_nest(trees, os.path.join(to, "valid"))
+    valid.make_far(trees, os.path.join(to, "valid"))
     devices.make(trees, os.path.join(to, "devices"))
     zipped.make(trees, os.path.join(to, "zipped"))
     broken.make(trees, os.path.join(to, "broken"))
+    share.make(os.path.join(to, "share"), manifest)
     shutil.rmtree(trees)
 
 
