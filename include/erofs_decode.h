@@ -22,7 +22,8 @@ void erofs_helper_memalloc_noio_restore(unsigned int flags);
 unsigned int erofs_helper_num_online_cpus(void);
 struct folio *erofs_helper_alloc_private(gfp_t gfp, unsigned int order);
 void erofs_helper_put_private(struct folio *folio);
-struct folio *erofs_helper_grab_folio(struct address_space *mapping, pgoff_t index);
+struct folio *erofs_helper_grab_folio(struct address_space *mapping, pgoff_t index,
+				      unsigned int nr);
 void *erofs_helper_map_pages(struct page **pages, unsigned int count);
 void erofs_helper_unmap_pages(void *address, unsigned int count);
 void *erofs_helper_vmalloc(unsigned long size, gfp_t gfp);

@@ -56,19 +56,23 @@ void erofs_helper_put_private(struct folio *folio)
 }
 
 /*
- * The folio of one page, locked and to be read, if it can be had without
- * waiting for anything. The lock keeps it in the page cache.
+ * A folio that begins at a page and has at most so many, locked and to be read,
+ * if it can be had without waiting for anything. The lock keeps it in the page
+ * cache.
  */
-struct folio *erofs_helper_grab_folio(struct address_space *mapping, pgoff_t index)
+struct folio *erofs_helper_grab_folio(struct address_space *mapping, pgoff_t index,
+				      unsigned int nr)
 {
 	struct folio *folio;
 
 	folio = __filemap_get_folio(mapping, index,
-				    FGP_LOCK | FGP_CREAT | FGP_NOFS | FGP_NOWAIT,
+				    FGP_LOCK | FGP_CREAT | FGP_NOFS | FGP_NOWAIT |
+				    fgf_set_order(nr << PAGE_SHIFT),
 				    readahead_gfp_mask(mapping));
 	if (IS_ERR(folio))
 		return NULL;
-	if (folio_test_uptodate(folio) || folio_test_large(folio)) {
+	if (folio_test_uptodate(folio) || folio->index != index ||
+	    folio_nr_pages(folio) > nr) {
 		folio_unlock(folio);
 		folio_put(folio);
 		return NULL;

@@ -259,6 +259,9 @@ impl Drop for LockedFolio<'_> {
     }
 }
 
+/// How many pages a folio has at most that is read beyond what was asked for.
+const GRABBED: u32 = 16;
+
 /// A page cache, for the time of a call from it.
 ///
 /// # Invariants
@@ -292,14 +295,26 @@ impl<'a> Mapping<'a> {
             && unsafe { bindings::filemap_range_has_page(self.mapping, first, end.wrapping_sub(1)) }
     }
 
-    /// The folio of the page at `pos`, to be read as well, if it can be had without waiting:
-    /// neither for a lock, as others are held, nor for memory.
-    pub(crate) fn grab(self, pos: u64) -> Option<LockedFolio<'a>> {
+    /// A folio that begins at `pos` and ends at `end` or before, to be read as well, if it can be had
+    /// without waiting: neither for a lock, as others are held, nor for memory. It is as large as
+    /// the pages that are there already leave room for.
+    pub(crate) fn grab(self, pos: u64, end: u64) -> Option<LockedFolio<'a>> {
         let index = (pos >> PAGE_SHIFT) as kernel::ffi::c_ulong;
+        // Folios begin at multiples of their size.
+        let mut pages = GRABBED;
+        let page = pos >> PAGE_SHIFT;
+        let left = end.saturating_sub(pos) >> PAGE_SHIFT;
+        while pages > 1
+            && (u64::from(pages) > left
+                || page & u64::from(pages).wrapping_sub(1) != 0
+                || self.has_pages(pos, pos.saturating_add(u64::from(pages) << PAGE_SHIFT)))
+        {
+            pages >>= 1;
+        }
         // SAFETY: By the type invariant. What is returned is locked and not up to date, and the
         // lock is the caller's.
         unsafe {
-            let folio = extra::erofs_helper_grab_folio(self.mapping, index);
+            let folio = extra::erofs_helper_grab_folio(self.mapping, index, pages);
             (!folio.is_null()).then(|| LockedFolio::from_raw(folio))
         }
     }

@@ -3,7 +3,6 @@
 //! The contents of compressed files, into the page cache: what to read beyond what is asked for.
 
 use super::{
-    habit,
     pcluster::Failed,
     request::Request,
     File,
@@ -98,20 +97,22 @@ fn is_worth(
         ZipPlacement::Inline { .. } => {}
         ZipPlacement::Hole | ZipPlacement::Fragment { .. } => return false,
     }
-    file.dense || habit::is_known(mapping, own, from, to)
+    file.dense || file.habit.is_worth(mapping, own, from, to)
 }
 
 /// Feeds the folios of the pages from `from` to `to`, as far as they can be had.
 fn grab<B: Backing>(request: &mut Request<'_, B>, mapping: Mapping<'_>, from: u64, to: u64) {
     let mut pos = from;
     while pos < to {
-        if let Some(folio) = mapping.grab(pos) {
+        let mut len = PAGE;
+        if let Some(folio) = mapping.grab(pos, to) {
+            len = folio.size() as u64;
             // Nobody has asked for it.
             if request.feed(folio).is_err() {
                 return;
             }
         }
-        pos = pos.saturating_add(PAGE);
+        pos = pos.saturating_add(len);
     }
 }
 

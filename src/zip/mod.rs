@@ -32,6 +32,11 @@
 //! of its pages will be needed they should come of the same run: so a request asks for more than it
 //! was asked for, as far as folios can be had without waiting ([`habit`] says when).
 //!
+//! Extents do not end with pages. What is decoded of a page that is read later is kept for that
+//! ([`stash`]).
+//!
+//! Reads around the page cache ([`direct`]) are the same requests, with parts of private memory.
+//!
 //! # Order
 //!
 //! Nobody waits for a folio lock while holding another, with one exception: files are read out of
@@ -40,8 +45,8 @@
 //! file are held. So inodes have a [`Level`], a wait only goes down, and a pcluster in flight is
 //! only shared within a level: whoever holds one never waits for it.
 //!
-//! The lock of [`InFlight`](pcluster::InFlight) is taken before that of a pcluster; both are
-//! spinlocks of process context, held for a few instructions.
+//! The lock of [`InFlight`](pcluster::InFlight) is taken before that of a pcluster; that of the
+//! [`stash`] is taken alone. All are spinlocks of process context.
 //!
 //! # Completion
 //!
@@ -97,6 +102,7 @@ use crate::{
     vfs::super_block::SuperBlock, //
 };
 use counters::Counters;
+use habit::Habit;
 use kernel::{
     prelude::*,
     sync::{
@@ -176,6 +182,7 @@ pub(crate) struct File {
     level: Level,
     /// Others of a few pages are certain to be needed soon.
     dense: bool,
+    habit: Habit,
 }
 
 impl File {
@@ -204,6 +211,7 @@ impl File {
             map: SetOnce::new(),
             level,
             dense: dense || level != Level::File,
+            habit: Habit::new(),
         };
         Ok(Some(KBox::new(file, GFP_KERNEL)?))
     }
