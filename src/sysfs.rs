@@ -48,18 +48,20 @@ pub(crate) static FEATURES: [Attribute<FileSystemType<Erofs>>; 12] = [
     feature(c"metabox"),
 ];
 
-const DIR_RA_BYTES: Attribute<SuperBlock<Erofs>> = Attribute::read_write(
-    c"dir_ra_bytes",
-    |sb, page| sb.data().tunables.dir_ra_bytes.show(page),
-    |sb, value| sb.data().tunables.dir_ra_bytes.store(value),
-);
+const fn dir_ra_bytes() -> Attribute<SuperBlock<Erofs>> {
+    Attribute::read_write(
+        c"dir_ra_bytes",
+        |sb, page| sb.data().tunables.dir_ra_bytes.show(page),
+        |sb, value| sb.data().tunables.dir_ra_bytes.store(value),
+    )
+}
 
 /// The attributes of a mount without compressed files.
-pub(crate) static OF_MOUNT: [Attribute<SuperBlock<Erofs>>; 1] = [DIR_RA_BYTES];
+pub(crate) static OF_MOUNT: [Attribute<SuperBlock<Erofs>>; 1] = [dir_ra_bytes()];
 
 /// Those of a mount that may have some.
 pub(crate) static OF_COMPRESSED_MOUNT: [Attribute<SuperBlock<Erofs>>; 4] = [
-    DIR_RA_BYTES,
+    dir_ra_bytes(),
     Attribute::read_write(
         c"sync_decompress",
         |sb, page| sb.data().tunables.sync_decompress.show(page),

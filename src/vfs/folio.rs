@@ -290,9 +290,11 @@ impl<'a> Mapping<'a> {
         let (Ok(first), Ok(end)) = (i64::try_from(from), i64::try_from(to)) else {
             return false;
         };
+        if first >= end {
+            return false;
+        }
         // SAFETY: By the type invariant.
-        first < end
-            && unsafe { bindings::filemap_range_has_page(self.mapping, first, end.wrapping_sub(1)) }
+        unsafe { bindings::filemap_range_has_page(self.mapping, first, end.wrapping_sub(1)) }
     }
 
     /// A folio that begins at `pos` and ends at `end` or before, to be read as well, if it can be had

@@ -142,6 +142,20 @@ impl<'a> Readahead<'a> {
         (self.raw._index as u64) << PAGE_SHIFT
     }
 
+    /// Whether somebody waits for the start of the window: it goes on where the last read ended.
+    pub(crate) fn is_awaited(&self) -> bool {
+        // SAFETY: The state is that of an open file, or another that outlives this call. Others
+        // may change it: it is a hint.
+        let previous = unsafe {
+            match self.raw.ra.as_ref() {
+                Some(ra) => (&raw const ra.prev_pos).read_volatile(),
+                None => return true,
+            }
+        };
+        let next = (previous >> PAGE_SHIFT).wrapping_add(1);
+        u64::try_from(next).is_ok_and(|next| self.raw._index as u64 <= next)
+    }
+
     /// The page cache.
     #[inline]
     pub(crate) fn mapping(&self) -> Mapping<'a> {

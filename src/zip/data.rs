@@ -130,7 +130,7 @@ impl<K: On> MappingOperations for Compressed<K> {
     fn read_folio(inode: &INode<Erofs>, folio: LockedFolio<'_>) -> Result {
         let (file, mount) = parts(inode).ok_or(EIO)?;
         let volume = K::volume(inode.super_block()).ok_or(EIO)?;
-        let mut request = Request::new(inode, file, mount, volume, 1, true)?;
+        let mut request = Request::new(inode, file, mount, volume, 1, true, true)?;
         read(&mut request, folio)?;
         request.finish().map_err(|failed| complain(inode, &failed))
     }
@@ -145,7 +145,15 @@ impl<K: On> MappingOperations for Compressed<K> {
         // Whoever reads a few pages waits for them.
         let sync = &inode.super_block().data().tunables.sync_decompress;
         let wait = window.pages() <= SMALL && sync.get() != SYNC_FORCE_OFF;
-        let Ok(mut request) = Request::new(inode, file, mount, volume, window.pages(), wait) else {
+        let Ok(mut request) = Request::new(
+            inode,
+            file,
+            mount,
+            volume,
+            window.pages(),
+            wait,
+            window.is_awaited(),
+        ) else {
             return;
         };
         read_window(&mut request, window);

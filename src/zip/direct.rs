@@ -50,7 +50,7 @@ impl<K: On> PrivateReads for Compressed<K> {
         let (file, mount) = parts(inode).ok_or(EIO)?;
         let volume = K::volume(inode.super_block()).ok_or(EIO)?;
         let pages = (len >> vfs::PAGE_SHIFT).saturating_add(2);
-        let mut request = Request::new(inode, file, mount, volume, pages, true)?;
+        let mut request = Request::new(inode, file, mount, volume, pages, true, true)?;
         let mut fed = Ok(());
 
         let started = incoming::start(buffer, len, Whole, true, Need::Wanted, |at, part| {

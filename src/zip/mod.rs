@@ -51,9 +51,9 @@
 //! # Completion
 //!
 //! The last byte of a pcluster may arrive in an interrupt, or while the request is still being
-//! made (memory, a file's page cache). The task that made the request keeps the first jobs for
-//! itself (all of them if there is one processor), and does them when it has started all reads;
-//! the others go to the workqueue. If somebody waits for the folio, it waits for the jobs of its
+//! made (memory, a file's page cache). The task that made the request keeps the first job for
+//! itself if it is going to need it (all of them if there is one processor), and does it when it
+//! has started all reads; the others go to the workqueue. If somebody waits for the folio, it waits for the jobs of its
 //! own as well, so that it learns why one fails; a fatal signal ends that, and the jobs go to the
 //! workqueue.
 //!
@@ -99,7 +99,14 @@ use crate::{
         errno,
         Erofs, //
     },
-    vfs::super_block::SuperBlock, //
+    vfs::{
+        pools,
+        super_block::SuperBlock, //
+    }, //
+};
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering, //
 };
 use counters::Counters;
 use habit::Habit;
@@ -140,6 +147,7 @@ pub(crate) struct Mount {
     stash: Stash,
     /// What it has cost.
     pub(crate) counters: Counters,
+    _counted: Counted,
 }
 
 impl Mount {
@@ -156,9 +164,32 @@ impl Mount {
                 in_flight <- in_flight,
                 stash <- Stash::new(),
                 counters: Counters::new(),
+                _counted: Counted::new(),
             }),
             GFP_KERNEL,
         )
+    }
+}
+
+/// How many mounts there are.
+static MOUNTS: AtomicU32 = AtomicU32::new(0);
+
+/// One of them.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        MOUNTS.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // What is kept is for the others.
+        if MOUNTS.fetch_sub(1, Ordering::Relaxed) == 1 {
+            pools::free();
+        }
     }
 }
 

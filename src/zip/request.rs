@@ -122,8 +122,9 @@ impl Jobs {
 }
 
 impl<'a, B: Backing> Request<'a, B> {
-    /// A request for about `pages` pages. `wait` says that somebody waits for them. Too large for
-    /// the stack: others are read from within.
+    /// A request for about `pages` pages. `wait` says that somebody waits for them, `soon` that
+    /// somebody will wait for the first ones as soon as the request is made. Too large for the
+    /// stack: others are read from within.
     #[inline(never)]
     pub(super) fn new(
         inode: &'a INode<Erofs>,
@@ -132,11 +133,12 @@ impl<'a, B: Backing> Request<'a, B> {
         volume: Volume<'a, B>,
         pages: usize,
         wait: bool,
+        soon: bool,
     ) -> Result<KBox<Self>> {
         let most = if wait || workers::processors() == 1 {
             KEPT
         } else {
-            1
+            usize::from(soon)
         };
         let need = if wait { Need::Wanted } else { Need::Ahead };
         let request = KBox::<Self>::new_uninit(need.flags())?;
