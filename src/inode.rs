@@ -296,9 +296,7 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         },
         FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),
         FileKind::Regular => match (&info.medium, compressed) {
-            (Medium::Block(_), false) => {
-                regular(sb, new, &attributes, &DATA_ON_BLOCK, None, data)
-            }
+            (Medium::Block(_), false) => regular(sb, new, &attributes, &DATA_ON_BLOCK, None, data),
             (Medium::File(_), false) => {
                 regular(sb, new, &attributes, &DATA_IN_FILE, Some(&FILES), data)
             }
