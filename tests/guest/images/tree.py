@@ -310,4 +310,11 @@ def texts(root):
     t.finish()
 
 
-TREES = {f.__name__.replace("_", "-"): f for f in (all_kinds, large, small, empty, victim, chunky, texts)}
+def unique(root):
+    """The same, without blocks that are there twice."""
+    t = Tree(root, "unique")
+    devices.fill_unique(t)
+    t.finish()
+
+
+TREES = {f.__name__.replace("_", "-"): f for f in (all_kinds, large, small, empty, victim, chunky, unique, texts)}
