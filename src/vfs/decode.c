@@ -10,7 +10,8 @@
 
 struct workqueue_struct *erofs_helper_alloc_workqueue(const char *name)
 {
-	return alloc_workqueue("%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0, name);
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM,
+			       num_possible_cpus(), name);
 }
 
 void erofs_helper_init_work(struct work_struct *work, work_func_t func)
