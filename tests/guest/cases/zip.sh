@@ -1,4 +1,4 @@
-# guest: --load loop --data $IMAGES/zipped
+# guest: --load loop --timeout 1500 --data $IMAGES/zipped
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Compressed images, block-backed and file-backed: as their source tree, read
