@@ -335,10 +335,11 @@ fn regular<M: MappingOperations<Fs = Erofs>>(
     data: InodeInfo,
 ) -> ARef<INode<Erofs>> {
     if sb.options().inode_share() {
-        let shared = share::inode(sb, data.nid, &data.xattrs, attributes.size, tables);
-        if let Some(shared) = shared {
-            return new.sharing(attributes, tables, data, shared);
-        }
+        // Whoever asks for shared pages wants the pages.
+        return match share::inode(sb, data.nid, &data.xattrs, attributes.size, tables) {
+            Some(shared) => new.sharing(attributes, tables, data, shared),
+            None => new.regular(attributes, tables, data),
+        };
     }
     match files {
         Some(files) => new.regular_passing(attributes, tables, files, data),
