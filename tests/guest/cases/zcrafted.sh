@@ -9,7 +9,7 @@ cd /data || exit
 mkdir -p /mnt/crafted first
 
 # What is looked at, of the classes of observe.
-classes=stat,data,pread,mmap,splice,fiemap,seek
+classes=stat,data,fiemap,seek
 
 # mounted COMMAND...: runs COMMAND with the image on /mnt/crafted
 mounted() {
