@@ -2,7 +2,7 @@
 # The commands that a person types; `make help` lists them. The kernel's build
 # system reads Kbuild instead of this file.
 
-.PHONY: modules stock help demo shell test check install uninstall clean
+.PHONY: modules stock help demo shell test test-sanitized check install uninstall clean
 .NOTPARALLEL:
 
 # Not for the builds below: their own flags, their own jobs.
@@ -30,6 +30,11 @@ help:
 #:   IMAGE=FILE       with this image
 #: make test          builds, checks, and runs all tests, on the host and in guests
 #:   CASES='NAME ...' only these guest cases
+#: make test-sanitized
+#:                    the guest cases in a kernel built with clang that looks for
+#:                    wrong uses of memory and locks, and for leaks; 15 minutes to
+#:                    build the first time, ten times as long to run
+#:   CASES='NAME ...' only these guest cases
 #: make check         what needs no running: format, lints, no panic, small stacks
 #:
 #: make install       puts erofs.ko where depmod prefers it to the kernel's own
@@ -49,6 +54,9 @@ shell:
 
 test:
 	@tests/run $(CASES)
+
+test-sanitized:
+	@tests/run --sanitized $(CASES)
 
 check: stock
 	@scripts/check
