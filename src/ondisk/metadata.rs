@@ -28,6 +28,15 @@ pub trait Metadata {
     ///
     /// Those of reading.
     fn view(&self, pos: Self::Pos) -> Result<Self::View, Self::Error>;
+
+    /// Asked now and then in what takes as long as an image wants it to: whether to keep on.
+    ///
+    /// # Errors
+    ///
+    /// One that says why not: whoever waits for it is to be killed.
+    fn keep_on(&self) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// A place in metadata from which values are read one after the other, wherever views end.

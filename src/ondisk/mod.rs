@@ -33,6 +33,7 @@ pub mod view;
 pub mod xattr;
 pub mod xattr_entries;
 pub mod xxhash;
+pub mod zip;
 
 pub use self::chunk::ChunkMap;
 pub use self::device::{
@@ -90,6 +91,18 @@ pub use self::xattr::{
     XattrEntry,
     XattrError,
     XattrPlace, //
+};
+pub use self::zip::{
+    Algorithm,
+    Encoding,
+    Want,
+    ZipConfigError,
+    ZipConfigs,
+    ZipError,
+    ZipExtent,
+    ZipInode,
+    ZipMap,
+    ZipPlacement, //
 };
 
 /// What sort of refusal an error of this floor is. Each stands for one error number.
