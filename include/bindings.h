@@ -6,11 +6,13 @@
 #include <linux/fs.h>
 #include <linux/backing-dev.h>
 #include <linux/crc32.h>
+#include <linux/dax.h>
 #include <linux/exportfs.h>
 #include <linux/filelock.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
+#include <linux/posix_acl_xattr.h>
 #include <linux/statfs.h>
 #include "erofs_consts.h"
 #include "erofs_vfs.h"

@@ -4,10 +4,12 @@
 #define _EROFS_CONSTS_H
 
 #include <linux/blk_types.h>
+#include <linux/blkdev.h>
 #include <linux/errno.h>
 #include <linux/fadvise.h>
 #include <linux/fs.h>
 #include <linux/gfp_types.h>
+#include <linux/iomap.h>
 #include <linux/slab.h>
 
 const unsigned long CONST_SB_RDONLY = SB_RDONLY;
@@ -21,12 +23,15 @@ const gfp_t CONST_GFP_NOFAIL = GFP_KERNEL | __GFP_NOFAIL;
 
 const slab_flags_t CONST_SLAB_INODES = SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT;
 
+const blk_mode_t CONST_BLK_OPEN_READ = BLK_OPEN_READ;
 const blk_opf_t CONST_REQ_OP_READ = REQ_OP_READ;
 const blk_opf_t CONST_REQ_RAHEAD = REQ_RAHEAD;
 
 const fmode_t CONST_FMODE_CAN_ODIRECT = FMODE_CAN_ODIRECT;
 const fmode_t CONST_FMODE_READABLE = FMODE_READ | FMODE_CAN_READ;
 const int CONST_IOCB_DIRECT = IOCB_DIRECT;
+const unsigned int CONST_S_DAX = S_DAX;
+const unsigned int CONST_IOMAP_DAX = IOMAP_DAX;
 
 const int CONST_POSIX_FADV_WILLNEED = POSIX_FADV_WILLNEED;
 

@@ -15,12 +15,14 @@ struct folio_iter;
 struct file_ra_state;
 struct inode;
 struct readahead_control;
+struct vm_area_desc;
 
 /* linux/pagemap.h, linux/mm.h */
 struct folio *erofs_helper_readahead_folio(struct readahead_control *rac);
 size_t erofs_helper_folio_size(struct folio *folio);
 void *erofs_helper_folio_address(struct folio *folio);
 void erofs_helper_mapping_set_large_folios(struct address_space *mapping);
+void erofs_helper_vma_desc_set_hugepage(struct vm_area_desc *desc);
 struct folio *erofs_helper_find_metadata(struct address_space *mapping, pgoff_t index);
 struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
@@ -33,6 +35,7 @@ void erofs_helper_bio_next_folio(struct folio_iter *fi, struct bio *bio);
 
 /* linux/blkdev.h */
 unsigned int erofs_helper_bdev_logical_block_size(struct block_device *bdev);
+unsigned int erofs_helper_bdev_dma_alignment(struct block_device *bdev);
 
 /* linux/fs.h */
 bool erofs_helper_inode_is_new(struct inode *inode);
@@ -42,9 +45,11 @@ void erofs_helper_inode_set_cached_link(struct inode *inode, char *link, int len
 bool erofs_helper_dir_emit(struct dir_context *ctx, const char *name, int len,
 			   u64 ino, unsigned int type);
 void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigned int len);
+bool erofs_helper_mapping_is_shmem(struct address_space *mapping);
 bool erofs_helper_file_has_pre_content(struct file *file);
 bool erofs_helper_file_is_watched(struct file *file);
 void erofs_helper_inode_set_stacked_classes(struct inode *inode, bool dir);
+void erofs_helper_inode_set_internal_class(struct inode *inode);
 
 /* linux/kdev_t.h */
 dev_t erofs_helper_new_decode_dev(u32 dev);

@@ -6,30 +6,28 @@
 
 use crate::{
     backing::{
-        block::Block,
-        file::ImageFile,
+        devices::{
+            At,
+            Piece,
+            Run,
+            Volume, //
+        },
         read::Reader,
-        Backing,
-        Image, //
+        Backing, //
     },
-    fs_err,
-    ondisk::{
-        FilePos,
-        MetaPos,
-        Placement, //
-    },
-    super_block::{
-        image,
-        Erofs, //
-    },
+    metadata,
+    ondisk::FilePos,
+    super_block::Erofs,
     vfs::{
+        self,
         folio::LockedFolio,
         inode::INode,
         mapping::{
             MappingOperations,
             Readahead, //
         }, //
-    }, //
+    },
+    volume::On, //
 };
 use core::marker::PhantomData;
 use kernel::prelude::*;
@@ -37,84 +35,98 @@ use kernel::prelude::*;
 /// Contents that come from a kind of backing.
 pub(crate) struct Data<K>(PhantomData<K>);
 
-/// A kind of backing, by which tables of operations differ.
-pub(crate) trait On: 'static {
-    /// The backing itself.
-    type Backing<'a>: Backing;
-
-    /// The backing, if the image is on such a one.
-    fn of(image: Image<'_>) -> Option<Self::Backing<'_>>;
+/// A request to read pages of one file.
+struct Request<'a, B: Backing> {
+    inode: &'a INode<Erofs>,
+    reader: Reader<'a, B>,
+    /// How many bytes are asked for, at most.
+    want: u64,
+    /// Where the last ones were: the next ones are likely to follow them.
+    piece: Option<Piece<B>>,
 }
 
-/// Block devices.
-pub(crate) struct OnBlock;
-
-impl On for OnBlock {
-    type Backing<'a> = Block<'a>;
-
-    fn of(image: Image<'_>) -> Option<Block<'_>> {
-        match image {
-            Image::Block(block) => Some(block),
-            Image::File(_) => None,
+impl<'a, B: Backing> Request<'a, B> {
+    fn new(inode: &'a INode<Erofs>, volume: Volume<'a, B>, pages: usize, ahead: bool) -> Self {
+        Self {
+            inode,
+            reader: Reader::new(volume, pages, ahead),
+            want: (pages as u64).saturating_mul(vfs::PAGE_SIZE as u64),
+            piece: None,
         }
     }
-}
 
-/// Regular files.
-pub(crate) struct InFile;
-
-impl On for InFile {
-    type Backing<'a> = &'a ImageFile;
-
-    fn of(image: Image<'_>) -> Option<&ImageFile> {
-        match image {
-            Image::File(file) => Some(file),
-            Image::Block(_) => None,
+    /// Sees to it that `piece` has the byte at `pos`. It is `None` at the end of the content.
+    #[inline]
+    fn seek(&mut self, pos: FilePos) -> Result {
+        let known = self.piece.as_ref().is_some_and(|piece| {
+            pos.since(piece.pos)
+                .is_some_and(|offset| offset < piece.len)
+        });
+        if !known {
+            self.piece = self.find(pos)?;
         }
+        Ok(())
     }
-}
 
-impl<K: On> Data<K> {
-    /// Starts to read a folio of `inode`.
-    fn read(
-        reader: &mut Reader<K::Backing<'_>>,
-        inode: &INode<Erofs>,
-        folio: LockedFolio<'_>,
-    ) -> Result {
+    fn find(&self, pos: FilePos) -> Result<Option<Piece<B>>> {
+        let inode = self.inode;
         let sb = inode.super_block();
-        let size = inode.size();
+        let Some(extent) = inode.data().map(sb, pos, self.want)? else {
+            return Ok(None);
+        };
+        let piece = self
+            .reader
+            .volume()
+            .piece(extent, pos)
+            .map_err(|e| inode.data().refuse(sb, &e, e.kind()))?;
+        Ok(Some(piece))
+    }
+
+    /// Starts to read a folio.
+    fn read(&mut self, folio: LockedFolio<'_>) -> Result {
+        let size = self.inode.size();
         let mut pos = FilePos::new(folio.pos());
         let mut folio = folio.read();
 
+        self.want = self.want.max(folio.left() as u64);
         while folio.left() > 0 {
-            // Read again if the extent goes on in the next folio: it costs little.
-            let Some(extent) = inode.data().map(sb, pos)? else {
+            let left = size.saturating_sub(pos.get());
+            if left > 0 {
+                self.seek(pos)?;
+            }
+            // Pieces go on beyond the end of the file, to the end of a block.
+            let Some(piece) = self.piece.as_ref().filter(|_| left > 0) else {
                 folio.zero(folio.left());
                 break;
             };
-            let wanted = extent.len.min(folio.left() as u64) as usize;
-            let taken = match extent.at {
-                Placement::Hole => {
+            // The piece has this byte.
+            let skip = pos.since(piece.pos).ok_or(EIO)?;
+            let wanted = piece.len.saturating_sub(skip).min(folio.left() as u64) as usize;
+            let taken = match &piece.at {
+                At::Hole => {
                     folio.zero(wanted);
                     wanted
                 }
-                Placement::Device { pos: from, .. } => {
+                At::Device(run) => {
+                    let run = Run {
+                        pos: run.pos.checked_add(skip).ok_or(EIO)?,
+                        ..*run
+                    };
                     // Not what is behind the end of the file: memory maps show it.
-                    let left = size.saturating_sub(pos.get()).min(wanted as u64);
-                    let taken = reader.backing().read_len(from, left).min(wanted as u64) as usize;
+                    let left = left.min(wanted as u64);
+                    let taken = run.device.read_len(run.pos, left).min(wanted as u64) as usize;
                     if let Some(part) = folio.part(taken) {
-                        reader.read(from, part)?;
+                        self.reader.read(&run, part)?;
                     }
                     taken
                 }
-                Placement::Inline {
-                    pos: MetaPos::Image(from),
-                } => {
-                    folio.copy(wanted, &reader.backing().bytes(from)?);
+                At::Inline(from) => {
+                    let from = from.checked_add(skip).ok_or(EIO)?;
+                    folio.copy(wanted, &metadata::bytes(self.inode.super_block(), from)?);
                     wanted
                 }
-                Placement::Inline { .. } => return Err(EOPNOTSUPP),
             };
+            // Not 0, as the piece has the byte and the file does not end before it.
             pos = pos.checked_add(taken as u64).ok_or(EFSCORRUPTED)?;
         }
         Ok(())
@@ -125,22 +137,29 @@ impl<K: On> MappingOperations for Data<K> {
     type Fs = Erofs;
 
     fn read_folio(inode: &INode<Erofs>, folio: LockedFolio<'_>) -> Result {
-        let backing = K::of(image(inode.super_block())?).ok_or(EIO)?;
-        Self::read(&mut Reader::new(backing, 1, false), inode, folio)
+        let volume = K::volume(inode.super_block()).ok_or(EIO)?;
+        Request::new(inode, volume, 1, false).read(folio)
     }
 
     fn readahead(inode: &INode<Erofs>, window: &mut Readahead<'_>) {
         let sb = inode.super_block();
-        let Some(backing) = image(sb).ok().and_then(K::of) else {
+        let Some(volume) = K::volume(sb) else {
             return;
         };
-        let mut reader = Reader::new(backing, window.pages(), true);
+        let mut request = Request::new(inode, volume, window.pages(), true);
         while let Some(folio) = window.next() {
             let pos = folio.pos();
-            if let Err(e) = Self::read(&mut reader, inode, folio) {
+            if let Err(e) = request.read(folio) {
                 // Whoever needs these pages asks again, and learns the error.
-                let nid = inode.data().nid();
-                fs_err!(sb, "readahead error at {pos} @ nid {nid}: {}", e.to_errno());
+                let info = inode.data();
+                info.complain(
+                    sb,
+                    format_args!(
+                        "readahead error at {pos} @ nid {}: {}",
+                        info.nid(),
+                        e.to_errno()
+                    ),
+                );
                 break;
             }
         }

@@ -10,6 +10,7 @@
 use crate::{
     fs_err,
     inode::iget,
+    metadata,
     ondisk::{
         self,
         dirent::{
@@ -19,12 +20,10 @@ use crate::{
         DirBlock,
         DirError,
         FilePos,
-        MetaPos,
         Placement, //
     },
     super_block::{
         errno,
-        image,
         Erofs, //
     },
     vfs::{
@@ -39,7 +38,8 @@ use crate::{
         },
         inode::INode,
         metadata::PageBytes, //
-    }, //
+    },
+    volume, //
 };
 use kernel::prelude::*;
 
@@ -76,18 +76,22 @@ impl Failure {
 /// The `len` bytes of `dir` from `pos` on, which are in one block; fewer if the image ends there.
 fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
     let sb = dir.super_block();
-    let extent = dir.data().map(sb, pos)?.ok_or(EFSCORRUPTED)?;
-    let pos = match extent.at {
-        Placement::Device { pos, .. } => pos,
-        Placement::Inline {
-            pos: MetaPos::Image(pos),
-        } => pos,
-        Placement::Inline { .. } | Placement::Hole => {
-            fs_err!(sb, "directory block in a hole @ nid {}", dir.data().nid());
+    let info = dir.data();
+    let extent = info.map(sb, pos, len as u64)?;
+    let extent = extent.and_then(|extent| extent.from(pos));
+    let mut bytes = match extent.ok_or(EFSCORRUPTED)?.at {
+        Placement::Device { id, pos } => {
+            volume::bytes(sb, id, pos).map_err(|e| info.refuse(sb, &e, e.kind()))??
+        }
+        Placement::Inline { pos } => metadata::bytes(sb, pos)?,
+        Placement::Hole => {
+            info.complain(
+                sb,
+                format_args!("directory block in a hole @ nid {}", info.nid()),
+            );
             return Err(EFSCORRUPTED);
         }
     };
-    let mut bytes = image(sb)?.bytes(pos)?;
     bytes.truncate(len);
     Ok(bytes)
 }

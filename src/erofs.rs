@@ -15,11 +15,15 @@ mod backing;
 mod data;
 mod dir;
 mod inode;
+mod iomap;
+mod metadata;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
 mod super_block;
 mod vfs;
+mod volume;
+mod xattr;
 
 use crate::{
     super_block::{

@@ -6,28 +6,34 @@
 
 use crate::{
     backing::Medium,
-    data::{
-        Data,
-        InFile,
-        OnBlock, //
-    },
+    data::Data,
     dir::Directory,
     fs_err,
+    iomap::Iomap,
+    metadata::{
+        self,
+        Failure,
+        Metadata, //
+    },
     ondisk::{
+        self,
         inode::EXTENDED_SIZE,
+        ChunkMap,
+        ErrorKind,
         Extent,
         FileKind,
         FilePos,
         FlatMap,
-        ImagePos,
         Inode,
         InodeError,
+        Layout,
         MetaPos,
-        Nid, //
+        Nid,
+        Superblock,
+        XattrPlace, //
     },
     super_block::{
         errno,
-        image,
         Erofs, //
     },
     vfs::{
@@ -39,25 +45,57 @@ use crate::{
             Special,
             SymlinkTarget, //
         },
+        log,
         mapping::MappingTables,
         super_block::SuperBlock, //
+    },
+    volume::{
+        InFile,
+        OnBlock, //
     }, //
+    xattr::InodeXattrs, //
+};
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering, //
 };
 use kernel::{
+    fmt,
     prelude::*,
     sync::aref::ARef, //
 };
 
 static DIRECTORY: DirectoryTables<Directory> = DirectoryTables::new();
-static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::new();
+static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::on_device::<Iomap>();
 static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
 
 /// What is kept per inode.
 pub(crate) struct InodeInfo {
     nid: Nid,
-    /// Where the content is; `None` for a layout that this driver cannot read yet.
-    map: Option<FlatMap>,
+    map: Map,
+    xattrs: InodeXattrs,
     dot_omitted: bool,
+    /// What is wrong with it has been told.
+    complained: AtomicBool,
+}
+
+/// Where the content of an inode is.
+enum Map {
+    Flat(FlatMap),
+    Chunk(ChunkMap),
+    /// In a layout that this driver cannot read yet.
+    Unknown,
+}
+
+impl Map {
+    // Not inlined, for the sake of the stack.
+    #[inline(never)]
+    fn new(inode: &Inode, sb: &Superblock, nid: Nid) -> Self {
+        if let Some(map) = FlatMap::new(inode, sb, nid) {
+            return Self::Flat(map);
+        }
+        ChunkMap::new(inode, sb, nid).map_or(Self::Unknown, Self::Chunk)
+    }
 }
 
 impl InodeInfo {
@@ -66,23 +104,70 @@ impl InodeInfo {
         self.nid
     }
 
+    /// Whether the content is in the image as it is.
+    pub(crate) fn is_uncompressed(&self) -> bool {
+        matches!(self.map, Map::Flat(_) | Map::Chunk(_))
+    }
+
+    /// Its extended attributes.
+    #[inline]
+    pub(crate) fn xattrs(&self) -> &InodeXattrs {
+        &self.xattrs
+    }
+
     /// For a directory: whether it has no entry for itself.
     pub(crate) fn dot_omitted(&self) -> bool {
         self.dot_omitted
     }
 
-    /// The extent of the content that the byte at `pos` is in, from there on. `None` at the end of
-    /// the content.
+    /// The extent of the content that the byte at `pos` is in, whole, or at least `want` bytes from
+    /// there on as far as that is cheap to tell. `None` at the end of the content.
     #[inline]
-    pub(crate) fn map(&self, sb: &SuperBlock<Erofs>, pos: FilePos) -> Result<Option<Extent>> {
-        let map = self.map.as_ref().ok_or(EOPNOTSUPP)?;
-        match map.map(pos) {
-            Ok(extent) => Ok(extent.and_then(|extent| extent.from(pos))),
-            Err(e) => {
-                fs_err!(sb, "{e} @ nid {}", self.nid);
-                Err(errno(e.kind()))
-            }
+    pub(crate) fn map(
+        &self,
+        sb: &SuperBlock<Erofs>,
+        pos: FilePos,
+        want: u64,
+    ) -> Result<Option<Extent>> {
+        match &self.map {
+            Map::Flat(map) => map.map(pos).map_err(|e| self.refuse(sb, &e, e.kind())),
+            Map::Chunk(map) => self.map_chunks(sb, map, pos, want),
+            Map::Unknown => Err(EOPNOTSUPP),
         }
+    }
+
+    #[inline(never)]
+    fn map_chunks(
+        &self,
+        sb: &SuperBlock<Erofs>,
+        map: &ChunkMap,
+        pos: FilePos,
+        want: u64,
+    ) -> Result<Option<Extent>> {
+        map.map(pos, want, &Metadata::new(sb)).map_err(|e| match e {
+            Failure::Read(e) => e,
+            Failure::Corrupt(e) => self.refuse(sb, &e, e.kind()),
+        })
+    }
+
+    /// Logs what is wrong with the inode, once: whoever reads it tries again, page by page.
+    #[inline(never)]
+    pub(crate) fn complain(&self, sb: &SuperBlock<Erofs>, what: fmt::Arguments<'_>) {
+        if !self.complained.swap(true, Ordering::Relaxed) {
+            log::print(sb, log::Level::Error, what);
+        }
+    }
+
+    /// Logs what is wrong with the inode, once, and returns the errno for it.
+    #[inline(never)]
+    pub(crate) fn refuse(
+        &self,
+        sb: &SuperBlock<Erofs>,
+        what: &dyn core::fmt::Display,
+        kind: ErrorKind,
+    ) -> Error {
+        self.complain(sb, format_args!("{what} @ nid {}", self.nid));
+        errno(kind)
     }
 }
 
@@ -93,7 +178,7 @@ impl InodeInfo {
 /// What the format's parser refuses, and `EIO` where the image cannot be read; both are logged.
 pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>>> {
     let info = sb.data();
-    let new = match sb.iget(info.disk.ino(nid))? {
+    let mut new = match sb.iget(info.disk.ino(nid))? {
         Iget::Cached(inode) => return Ok(inode),
         Iget::New(new) => new,
     };
@@ -102,14 +187,11 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         fs_err!(sb, "{e}");
         errno(e.kind())
     };
-    let pos = match Inode::position(&info.disk, nid) {
-        Some(MetaPos::Image(pos)) => pos,
-        _ => {
-            fs_err!(sb, "inode outside of the image @ nid {nid}");
-            return Err(EFSCORRUPTED);
-        }
+    let Some(pos) = Inode::position(&info.disk, nid) else {
+        fs_err!(sb, "inode outside of the image @ nid {nid}");
+        return Err(EFSCORRUPTED);
     };
-    let disk = read(sb, nid, pos)?.map_err(refused)?;
+    let (disk, may_have_acl) = read(sb, nid, pos)?.map_err(refused)?;
     let attributes = Attributes {
         mode: disk.mode,
         uid: disk.uid,
@@ -119,11 +201,18 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         blocks: disk.sectors(info.disk.block_bits),
         mtime: disk.mtime,
         mtime_nsec: disk.mtime_nsec,
+        may_have_acl,
     };
+    let as_it_is = matches!(disk.layout, Layout::FlatPlain { .. } | Layout::Chunk { .. });
+    if disk.kind == FileKind::Regular && as_it_is && sb.options().dax_always() {
+        new.set_dax();
+    }
     let data = InodeInfo {
         nid,
-        map: FlatMap::new(&disk, &info.disk, nid),
+        map: Map::new(&disk, &info.disk, nid),
+        xattrs: InodeXattrs::new(&disk),
         dot_omitted: disk.dot_omitted,
+        complained: AtomicBool::new(false),
     };
 
     Ok(match disk.kind {
@@ -132,12 +221,12 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
             Medium::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
             Medium::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
         },
-        FileKind::Symlink => match disk.fast_symlink(MetaPos::Image(pos), info.disk.block_bits) {
-            Some(MetaPos::Image(target)) => {
+        FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
+            Some(target) => {
                 let target = read_target(sb, nid, target, disk.size)?;
                 new.fast_symlink(&attributes, target, data)
             }
-            _ => match info.medium {
+            None => match info.medium {
                 Medium::Block(_) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
                 Medium::File(_) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
             },
@@ -151,13 +240,13 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     })
 }
 
-/// Reads the inode at `pos`.
+/// Reads the inode at `pos`, and whether it may have ACLs.
 #[inline]
 fn read(
     sb: &SuperBlock<Erofs>,
     nid: Nid,
-    pos: ImagePos,
-) -> Result<core::result::Result<Inode, InodeError>> {
+    pos: MetaPos,
+) -> Result<core::result::Result<(Inode, bool), InodeError>> {
     let info = sb.data();
     let unreadable = |e: Error| {
         fs_err!(
@@ -167,34 +256,37 @@ fn read(
         );
         e
     };
-    let bytes = image(sb)?.bytes(pos).map_err(unreadable)?;
+    let bytes = metadata::bytes(sb, pos).map_err(unreadable)?;
     if bytes.len() >= EXTENDED_SIZE.into() {
-        return Ok(Inode::parse(&bytes, &info.disk, nid));
+        return Ok(parse(&bytes, &info.disk, nid));
     }
     // It may go on in the next page; or the image ends here.
     let mut copy = [0u8; EXTENDED_SIZE as usize];
-    let len = image(sb)?.copy_to(pos, &mut copy).map_err(unreadable)?;
-    Ok(Inode::parse(
-        copy.get(..len).unwrap_or(&[]),
-        &info.disk,
-        nid,
-    ))
+    let len = metadata::copy_to(sb, pos, &mut copy).map_err(unreadable)?;
+    Ok(parse(copy.get(..len).unwrap_or(&[]), &info.disk, nid))
+}
+
+/// Reads the inode that `view` begins with, and whether it may have ACLs.
+#[inline]
+fn parse(
+    view: &(impl ondisk::View + ?Sized),
+    disk: &ondisk::Superblock,
+    nid: Nid,
+) -> core::result::Result<(Inode, bool), InodeError> {
+    let inode = Inode::parse(view, disk, nid)?;
+    let may_have_acl = XattrPlace::new(&inode).is_some_and(|place| !place.has_no_acl(disk, view));
+    Ok((inode, may_have_acl))
 }
 
 /// Reads the target of a symlink that lies behind its inode.
-fn read_target(
-    sb: &SuperBlock<Erofs>,
-    nid: Nid,
-    pos: ImagePos,
-    size: u64,
-) -> Result<SymlinkTarget> {
+fn read_target(sb: &SuperBlock<Erofs>, nid: Nid, pos: MetaPos, size: u64) -> Result<SymlinkTarget> {
     let len = usize::try_from(size).map_err(|_| EFSCORRUPTED)?;
 
     SymlinkTarget::new(len, |target| {
         if target.is_empty() {
             return Ok(());
         }
-        image(sb)?.bytes(pos)?.copy_to(0, target).ok_or(EIO)
+        metadata::bytes(sb, pos)?.copy_to(0, target).ok_or(EIO)
     })
     .map_err(|e| {
         if e != EINVAL {

@@ -7,12 +7,14 @@
 use crate::vfs::context::{
     Constant,
     ConstantTable,
+    OwnedString,
     Parameter,
     ParameterSpec,
     ParameterTable, //
 };
 use core::sync::atomic::{
     AtomicBool,
+    AtomicU8,
     Ordering, //
 };
 use kernel::{
@@ -29,15 +31,21 @@ const CACHE_STRATEGY: u8 = 2;
 const DIRECTIO: u8 = 3;
 const FSOFFSET: u8 = 4;
 const SOURCE: u8 = 5;
+const DEVICE: u8 = 6;
+const DAX: u8 = 7;
+const DAX_MODE: u8 = 8;
 
 /// What there is, by name.
-pub(crate) static TABLE: ParameterTable<6> = ParameterTable::new([
+pub(crate) static TABLE: ParameterTable<9> = ParameterTable::new([
     ParameterSpec::flag_no(c"user_xattr", USER_XATTR),
     ParameterSpec::flag_no(c"acl", ACL),
     ParameterSpec::one_of(c"cache_strategy", CACHE_STRATEGY, &CACHE_STRATEGIES),
     ParameterSpec::flag_no(c"directio", DIRECTIO),
     ParameterSpec::u64(c"fsoffset", FSOFFSET),
     ParameterSpec::file_or_string(c"source", SOURCE),
+    ParameterSpec::string(c"device", DEVICE),
+    ParameterSpec::flag(c"dax", DAX),
+    ParameterSpec::one_of(c"dax", DAX_MODE, &DAX_MODES),
 ]);
 
 static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
@@ -46,16 +54,29 @@ static CACHE_STRATEGIES: ConstantTable<3> = ConstantTable::new([
     Constant::new(c"readaround", 2),
 ]);
 
+static DAX_MODES: ConstantTable<2> = ConstantTable::new([
+    Constant::new(c"always", DAX_ALWAYS as u16),
+    Constant::new(c"never", DAX_NEVER as u16),
+]);
+
+// What `dax` can be, beside not given.
+const DAX_UNSET: u8 = 0;
+const DAX_ALWAYS: u8 = 1;
+const DAX_NEVER: u8 = 2;
+
 /// The options of one mount. A remount changes the flags while others read them; none of them
 /// says anything about another.
 pub(crate) struct Options {
     user_xattr: AtomicBool,
     acl: AtomicBool,
     directio: AtomicBool,
+    dax: AtomicU8,
     /// Where in its source the image begins, in bytes.
     pub(crate) fsoffset: u64,
     /// The source, where it was given as a file.
     pub(crate) source: Option<ARef<File>>,
+    /// The paths of the devices beside the primary one, from device 1 on.
+    pub(crate) devices: KVec<OwnedString>,
 }
 
 impl Options {
@@ -65,8 +86,10 @@ impl Options {
             user_xattr: AtomicBool::new(true),
             acl: AtomicBool::new(true),
             directio: AtomicBool::new(false),
+            dax: AtomicU8::new(DAX_UNSET),
             fsoffset: 0,
             source: None,
+            devices: KVec::new(),
         }
     }
 
@@ -85,11 +108,23 @@ impl Options {
         self.directio.load(Ordering::Relaxed)
     }
 
+    /// Whether files are used where they are in persistent memory.
+    pub(crate) fn dax_always(&self) -> bool {
+        self.dax.load(Ordering::Relaxed) == DAX_ALWAYS
+    }
+
+    /// Goes on as if `dax` had not been given.
+    pub(crate) fn turn_dax_off(&self) {
+        self.dax.store(DAX_UNSET, Ordering::Relaxed);
+    }
+
     /// Takes the flags of `other` over, which a remount gave.
     pub(crate) fn take_over(&self, other: &Self) {
         self.user_xattr.store(other.user_xattr(), Ordering::Relaxed);
         self.acl.store(other.acl(), Ordering::Relaxed);
         self.directio.store(other.directio(), Ordering::Relaxed);
+        self.dax
+            .store(other.dax.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Takes one.
@@ -105,10 +140,33 @@ impl Options {
                 }
                 self.source = parameter.into_source()?;
             }
+            DAX | DAX_MODE if !cfg!(CONFIG_FS_DAX) => {
+                return Err(parameter.invalid(format_args!("dax options not supported")));
+            }
+            DAX => *self.dax.get_mut() = DAX_ALWAYS,
+            // As small as those of the table.
+            DAX_MODE => *self.dax.get_mut() = parameter.constant() as u8,
+            DEVICE => self.add_device(parameter.into_string()?)?,
             // Of compressed images only.
             CACHE_STRATEGY => {}
             _ => return Err(EINVAL),
         }
+        Ok(())
+    }
+
+    /// Adds a device after the others.
+    fn add_device(&mut self, path: OwnedString) -> Result {
+        if self.devices.len() == self.devices.capacity() {
+            let more = self.devices.len().saturating_mul(2).max(4);
+            let mut devices = KVec::with_capacity(more, GFP_KERNEL)?;
+            for device in core::mem::take(&mut self.devices) {
+                devices.push_within_capacity(device).map_err(|_| ENOMEM)?;
+            }
+            self.devices = devices;
+        }
+        self.devices
+            .push_within_capacity(path)
+            .map_err(|_| ENOMEM)?;
         Ok(())
     }
 
@@ -117,6 +175,11 @@ impl Options {
         let no = |on| if on { "" } else { "no" };
         seq_print!(seq, ",{}user_xattr", no(self.user_xattr()));
         seq_print!(seq, ",{}acl", no(self.acl()));
+        match self.dax.load(Ordering::Relaxed) {
+            DAX_ALWAYS => seq_print!(seq, ",dax=always"),
+            DAX_NEVER => seq_print!(seq, ",dax=never"),
+            _ => {}
+        }
         if file_backed && self.directio() {
             seq_print!(seq, ",directio");
         }

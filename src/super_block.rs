@@ -7,6 +7,10 @@
 use crate::{
     backing::{
         block::Place,
+        devices::{
+            Devices,
+            Opened, //
+        },
         file::ImageFile,
         Image,
         Medium, //
@@ -16,9 +20,10 @@ use crate::{
         self,
         InodeInfo, //
     },
+    iomap::Iomap,
     ondisk::{
         self,
-        superblock::IncompatFeatures,
+        device,
         BlockBits,
         ErrorKind,
         ImagePos,
@@ -41,6 +46,7 @@ use crate::{
             INode,
             InodeTables, //
         },
+        internal::InternalInode,
         registration::FileSystemType,
         stat::{
             Stat,
@@ -53,6 +59,11 @@ use crate::{
             SuperBlock,
             SuperTables, //
         }, //
+    },
+    volume,
+    xattr::{
+        Prefixes,
+        Xattrs, //
     }, //
 };
 use core::ffi::CStr;
@@ -60,7 +71,10 @@ use kernel::{
     bindings,
     prelude::*,
     seq_file::SeqFile,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        SetOnce, //
+    }, //
 };
 
 /// The filesystem type.
@@ -77,6 +91,67 @@ pub(crate) struct SuperInfo {
     pub(crate) disk: ondisk::Superblock,
     /// Where the image is.
     pub(crate) medium: Medium,
+    /// Where the rest of it is.
+    pub(crate) devices: Devices,
+    /// Whether it can be used where it is in persistent memory.
+    can_dax: bool,
+    /// The packed inode and the metabox inode.
+    internal: [InternalInode<Erofs>; 2],
+    /// The long prefixes of names of extended attributes.
+    prefixes: SetOnce<Prefixes>,
+}
+
+impl SuperInfo {
+    // Not inlined, for the sake of the stack.
+    #[inline(never)]
+    fn new(
+        disk: KBox<ondisk::Superblock>,
+        medium: Medium,
+        devices: Devices,
+        can_dax: bool,
+    ) -> Result<KBox<Self>> {
+        let info = Self {
+            disk: KBox::into_inner(disk),
+            medium,
+            devices,
+            can_dax,
+            internal: [const { InternalInode::new() }; 2],
+            prefixes: SetOnce::new(),
+        };
+        Ok(KBox::new(info, GFP_KERNEL)?)
+    }
+
+    /// The inode that holds fragments of files.
+    pub(crate) fn packed(&self) -> &InternalInode<Erofs> {
+        let [packed, _] = &self.internal;
+        packed
+    }
+
+    /// The inode that holds metadata.
+    #[inline]
+    pub(crate) fn metabox(&self) -> &InternalInode<Erofs> {
+        let [_, metabox] = &self.internal;
+        metabox
+    }
+
+    /// The long prefixes of names of extended attributes.
+    pub(crate) fn prefixes(&self) -> &Prefixes {
+        static NONE: Prefixes = Prefixes::none();
+        self.prefixes.as_ref().unwrap_or(&NONE)
+    }
+}
+
+/// Whether files are read around their page cache (`directio`).
+fn set_direct(medium: &Medium, devices: &Devices, bits: BlockBits, on: bool) {
+    let block_size = on.then_some(bits.size());
+    if let Medium::File(file) = medium {
+        file.set_direct(block_size);
+    }
+    if let Opened::File(files) = devices.opened() {
+        for file in files {
+            file.set_direct(block_size);
+        }
+    }
 }
 
 /// The image of a mount.
@@ -100,7 +175,7 @@ pub(crate) fn errno(kind: ErrorKind) -> Error {
 impl Erofs {
     /// Whether an image can be read from `file`: it must not be on a filesystem that is stacked on
     /// others, so that the depth of the kernel's stack is bounded.
-    fn check_stacking(file: &BackingFile) -> bool {
+    pub(crate) fn check_stacking(file: &BackingFile) -> bool {
         file.stack_depth() == 0 && !file.is_on_file_backed::<Self>()
     }
 
@@ -189,10 +264,6 @@ impl Erofs {
     fn check_supported(sb: &NewSuperBlock<'_, Self>, disk: &ondisk::Superblock) -> Result {
         let what = if disk.is_compressed() {
             "compressed images"
-        } else if disk.incompat.contains(IncompatFeatures::METABOX) {
-            "images with a metabox"
-        } else if disk.extra_devices != 0 {
-            "images on several devices"
         } else {
             return Ok(());
         };
@@ -200,6 +271,33 @@ impl Erofs {
             "{what} are not supported by this version of the driver"
         ));
         Err(EOPNOTSUPP)
+    }
+}
+
+impl Erofs {
+    /// Finds the internal inodes. The packed inode comes first, and so is not in the metabox.
+    /// Their contents are read when they are needed.
+    #[inline(never)]
+    fn load_internal(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result {
+        let info = sb.data();
+        for (what, nid, place) in [
+            ("packed", info.disk.packed_nid, info.packed()),
+            ("metabox", info.disk.metabox_nid, info.metabox()),
+        ] {
+            let Some(nid) = nid else {
+                continue;
+            };
+            let refused = |e: Error| {
+                log.error::<Self>(format_args!(
+                    "cannot read the {what} inode (nid {nid}): {}",
+                    e.to_errno()
+                ));
+                e
+            };
+            let inode = inode::iget(sb, nid).map_err(refused)?;
+            place.set(sb, inode).map_err(|_| refused(EFSCORRUPTED))?;
+        }
+        Ok(())
     }
 }
 
@@ -227,6 +325,8 @@ impl FileSystem for Erofs {
     type Options = Options;
     type Data = SuperInfo;
     type InodeData = InodeInfo;
+    type Iomap = Iomap;
+    type Xattrs = Xattrs;
 
     fn file_system_type() -> &'static FileSystemType<Self> {
         &FILE_SYSTEM_TYPE
@@ -285,27 +385,32 @@ impl FileSystem for Erofs {
 
     // Not inlined, for the sake of the stack.
     #[inline(never)]
-    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<SuperInfo> {
+    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<SuperInfo>> {
         let medium = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &medium)?;
+        let devices = volume::open(sb, &disk, &medium)?;
         Self::use_blocks(sb, disk.block_bits)?;
         Self::check_supported(sb, &disk)?;
 
-        if let Medium::File(file) = &medium {
-            let block_size = disk.block_bits.size();
-            file.set_direct(sb.options().directio().then_some(block_size));
-        }
         let acl = sb.options().acl();
         sb.set_posix_acl(acl);
         sb.set_uuid(&disk.uuid);
-        Ok(SuperInfo {
-            disk: KBox::into_inner(disk),
-            medium,
-        })
+        set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
+        let can_dax = sb.find_dax() && disk.block_bits.bits() == PAGE_BITS;
+        SuperInfo::new(disk, medium, devices, can_dax)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
+        Self::load_internal(sb, log)?;
         let nid: Nid = sb.data().disk.root_nid;
+
+        if sb.options().dax_always() && !sb.data().can_dax {
+            fs_info!(
+                sb,
+                "DAX unsupported by the devices or the block size. Turning off DAX."
+            );
+            sb.options().turn_dax_off();
+        }
         let root = inode::iget(sb, nid).inspect_err(|e| {
             log.error::<Self>(format_args!(
                 "cannot read the root directory (nid {nid}): {}",
@@ -320,8 +425,19 @@ impl FileSystem for Erofs {
             ));
             return Err(EINVAL);
         }
+        let prefixes = Prefixes::read(sb).inspect_err(|e| {
+            log.error::<Self>(format_args!(
+                "cannot read the prefixes of xattrs: {}",
+                e.to_errno()
+            ));
+        })?;
+        sb.data().prefixes.populate(prefixes);
         fs_info!(sb, "mounted with root inode @ nid {nid}.");
         Ok(root)
+    }
+
+    fn internal_inodes(data: &SuperInfo) -> &[InternalInode<Self>] {
+        &data.internal
     }
 
     fn reconfigure(sb: &SuperBlock<Self>, options: &Options, flags: &mut RemountFlags) -> Result {
@@ -329,17 +445,23 @@ impl FileSystem for Erofs {
 
         // An option that is not given is back at its default.
         sb.options().take_over(options);
-        flags.set_posix_acl(options.acl());
-        if let Medium::File(file) = &info.medium {
-            file.set_direct(options.directio().then_some(info.disk.block_bits.size()));
+        if !info.can_dax && options.dax_always() {
+            sb.options().turn_dax_off();
         }
+        flags.set_posix_acl(options.acl());
+        set_direct(
+            &info.medium,
+            &info.devices,
+            info.disk.block_bits,
+            options.directio(),
+        );
         Ok(())
     }
 
     fn statfs(sb: &SuperBlock<Self>, stat: &mut StatFs<'_>) {
         let disk = &sb.data().disk;
 
-        stat.set_blocks(disk.blocks);
+        stat.set_blocks(device::total_blocks(disk, sb.data().devices.ranges()));
         stat.set_files(u64::MAX, u64::MAX.wrapping_sub(disk.inos));
         stat.set_name_max(255);
         let half = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -360,8 +482,13 @@ impl FileSystem for Erofs {
         let compressed = u64::from(bindings::STATX_ATTR_COMPRESSED);
         stat.attributes(immutable, immutable | compressed);
         if inode.is_regular() && stat.wants_dio_alignment() {
-            // None would do.
-            stat.dio_alignment(0, 0);
+            match inode.super_block().block_device() {
+                Some(device) if inode.data().is_uncompressed() => {
+                    stat.dio_alignment(device.dma_alignment(), device.logical_block_size());
+                }
+                // None would do.
+                _ => stat.dio_alignment(0, 0),
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
             BlockDevice,
             ReadBio, //
         },
+        block_device::OpenBlockDevice,
         metadata::{
             self,
             MetadataState,
@@ -52,11 +53,24 @@ impl<'a> Block<'a> {
     pub(crate) fn new(device: &'a BlockDevice, place: &'a Place) -> Self {
         Self { device, place }
     }
+
+    /// The device itself.
+    pub(crate) fn device(self) -> &'a BlockDevice {
+        self.device
+    }
 }
 
-impl Backing for Block<'_> {
+impl<'a> Backing for Block<'a> {
     type Kind = BlockDevice;
     type Waiting = ();
+    type Others = (&'a [OpenBlockDevice], &'a [Place]);
+
+    fn other((devices, places): Self::Others, index: usize) -> Option<Self> {
+        Some(Self {
+            device: devices.get(index)?.device(),
+            place: places.get(index)?,
+        })
+    }
 
     #[inline]
     fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
@@ -84,5 +98,5 @@ impl Backing for Block<'_> {
         batch.submit();
     }
 
-    fn flush(self, _waiting: &mut ()) {}
+    fn flush(_waiting: &mut ()) {}
 }

@@ -67,9 +67,14 @@ impl ImageFile {
     }
 }
 
-impl Backing for &ImageFile {
+impl<'a> Backing for &'a ImageFile {
     type Kind = BackingFile;
-    type Waiting = [Option<ReadBio<BackingFile>>; WAITING];
+    type Waiting = [Option<(Self, ReadBio<BackingFile>)>; WAITING];
+    type Others = &'a [ImageFile];
+
+    fn other(others: Self::Others, index: usize) -> Option<Self> {
+        others.get(index)
+    }
 
     #[inline]
     fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
@@ -100,25 +105,25 @@ impl Backing for &ImageFile {
             return self.file.read_directly(batch);
         }
         if let Some(slot) = waiting.iter_mut().find(|slot| slot.is_none()) {
-            *slot = Some(batch);
+            *slot = Some((self, batch));
             return;
         }
-        self.flush(waiting);
+        Self::flush(waiting);
         if let Some(slot) = waiting.first_mut() {
-            *slot = Some(batch);
+            *slot = Some((self, batch));
         }
     }
 
-    fn flush(self, waiting: &mut Self::Waiting) {
+    fn flush(waiting: &mut Self::Waiting) {
         // A single place is read at once by whoever reads it. They are filled in order.
         if let [Some(_), Some(_), ..] = waiting {
-            for batch in waiting.iter().flatten() {
-                self.file.read_ahead(batch.pos(), batch.len());
+            for (image, batch) in waiting.iter().flatten() {
+                image.file.read_ahead(batch.pos(), batch.len());
             }
         }
         for slot in waiting {
-            if let Some(batch) = slot.take() {
-                self.file.read(batch);
+            if let Some((image, batch)) = slot.take() {
+                image.file.read(batch);
             }
         }
     }

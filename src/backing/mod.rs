@@ -6,11 +6,13 @@
 //! for regular files. Metadata is read in place, through the page cache that the backing has
 //! anyway ([`Backing::bytes`]). File contents go through [`read::Reader`], the one engine: it
 //! gathers contiguous parts of folios into batches and starts them. Dispatch is static: each
-//! backing has its own table of mapping operations.
+//! backing has its own table of mapping operations. All devices of an image are of one kind; which
+//! of them an address means, [`devices::Volume`] tells.
 
 #![forbid(unsafe_code)]
 
 pub(crate) mod block;
+pub(crate) mod devices;
 pub(crate) mod file;
 pub(crate) mod read;
 
@@ -38,6 +40,12 @@ pub(crate) trait Backing: Copy {
     /// Batches that are built but not started.
     type Waiting: Default;
 
+    /// The other devices of an image on such ones.
+    type Others: Copy;
+
+    /// The `index`-th of them.
+    fn other(others: Self::Others, index: usize) -> Option<Self>;
+
     /// Bytes in place: those at `pos` and what follows them closely, to the end of the page at
     /// least unless the image ends before.
     ///
@@ -64,8 +72,8 @@ pub(crate) trait Backing: Copy {
     /// Starts `batch`, now or when [`flush`](Self::flush) is called.
     fn start(self, waiting: &mut Self::Waiting, batch: ReadBio<Self::Kind>);
 
-    /// Starts whatever waits.
-    fn flush(self, waiting: &mut Self::Waiting);
+    /// Starts whatever waits, on any device.
+    fn flush(waiting: &mut Self::Waiting);
 }
 
 /// What a mount keeps of its backing.

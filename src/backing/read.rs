@@ -2,9 +2,15 @@
 
 //! The read engine: parts of folios in, batches of contiguous ones out.
 
-use super::Backing;
+use super::{
+    devices::{
+        Run,
+        Volume, //
+    },
+    Backing, //
+};
 use crate::{
-    ondisk::ImagePos,
+    ondisk::DeviceId,
     vfs::{
         bio::ReadBio,
         folio::Part, //
@@ -13,20 +19,27 @@ use crate::{
 use kernel::prelude::*;
 
 /// Gathers the reads of one request. All of them have been started when it is dropped.
-pub(crate) struct Reader<B: Backing> {
-    backing: B,
-    batch: Option<ReadBio<B::Kind>>,
+pub(crate) struct Reader<'a, B: Backing> {
+    volume: Volume<'a, B>,
+    batch: Option<Batch<B>>,
     waiting: B::Waiting,
     /// How many parts may come.
     parts: usize,
     ahead: bool,
 }
 
-impl<B: Backing> Reader<B> {
+/// What is read from one place of one device.
+struct Batch<B: Backing> {
+    device: B,
+    id: DeviceId,
+    bio: ReadBio<B::Kind>,
+}
+
+impl<'a, B: Backing> Reader<'a, B> {
     /// A request of about `parts` parts. `ahead` says that nobody waits for it.
-    pub(crate) fn new(backing: B, parts: usize, ahead: bool) -> Self {
+    pub(crate) fn new(volume: Volume<'a, B>, parts: usize, ahead: bool) -> Self {
         Self {
-            backing,
+            volume,
             batch: None,
             waiting: B::Waiting::default(),
             parts,
@@ -34,20 +47,21 @@ impl<B: Backing> Reader<B> {
         }
     }
 
-    /// The backing.
-    pub(crate) fn backing(&self) -> B {
-        self.backing
+    /// The devices.
+    pub(crate) fn volume(&self) -> &Volume<'a, B> {
+        &self.volume
     }
 
-    /// Reads `part` from `pos` on.
+    /// Reads `part` from the start of `run` on.
     ///
     /// # Errors
     ///
     /// `EIO` if no backing is that large; the part has failed then.
-    pub(crate) fn read(&mut self, pos: ImagePos, mut part: Part) -> Result {
+    pub(crate) fn read(&mut self, run: &Run<B>, mut part: Part) -> Result {
         if let Some(batch) = &mut self.batch {
-            if self.backing.position(pos) == Some(batch.end()) {
-                match batch.add(part) {
+            // Positions on two devices have nothing to do with each other.
+            if batch.id == run.id && batch.device.position(run.pos) == Some(batch.bio.end()) {
+                match batch.bio.add(part) {
                     None => return Ok(()),
                     // The batch is full.
                     Some(back) => part = back,
@@ -55,8 +69,13 @@ impl<B: Backing> Reader<B> {
             }
         }
         self.start();
-        let batch = self.backing.batch(pos, self.parts, self.ahead)?;
-        match self.batch.insert(batch).add(part) {
+        let bio = run.device.batch(run.pos, self.parts, self.ahead)?;
+        let batch = self.batch.insert(Batch {
+            device: run.device,
+            id: run.id,
+            bio,
+        });
+        match batch.bio.add(part) {
             None => Ok(()),
             // No batch is too small for one part.
             Some(_) => Err(EIO),
@@ -65,14 +84,14 @@ impl<B: Backing> Reader<B> {
 
     fn start(&mut self) {
         if let Some(batch) = self.batch.take() {
-            self.backing.start(&mut self.waiting, batch);
+            batch.device.start(&mut self.waiting, batch.bio);
         }
     }
 }
 
-impl<B: Backing> Drop for Reader<B> {
+impl<B: Backing> Drop for Reader<'_, B> {
     fn drop(&mut self) {
         self.start();
-        self.backing.flush(&mut self.waiting);
+        B::flush(&mut self.waiting);
     }
 }

@@ -131,51 +131,89 @@ pub struct Addressing<'a> {
     pub flat: bool,
 }
 
+/// Where bytes of an image are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The device.
+    pub id: DeviceId,
+    /// The first byte on it.
+    pub pos: ImagePos,
+    /// How many bytes from there on belong together: what follows may be on another device. Not 0.
+    pub reach: u64,
+}
+
 impl Addressing<'_> {
     /// The device, and the position on it, that `pos` of device `id` means in the image.
     ///
     /// # Errors
     ///
-    /// [`DeviceError::NoDevice`] if there is no such device, [`DeviceError::Overflow`] if its place
-    /// on the primary one is where none can be.
+    /// Those of [`locate`](Self::locate).
     pub fn resolve(
         &self,
         id: DeviceId,
         pos: ImagePos,
     ) -> Result<(DeviceId, ImagePos), DeviceError> {
+        let found = self.locate(id, pos)?;
+        Ok((found.id, found.pos))
+    }
+
+    /// Where the bytes are that `pos` of device `id` means in the image.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::NoDevice`] if there is no such device, [`DeviceError::Overflow`] if its place
+    /// on the primary one is where none can be.
+    pub fn locate(&self, id: DeviceId, pos: ImagePos) -> Result<Located, DeviceError> {
+        let whole = |id, pos| Located {
+            id,
+            pos,
+            reach: u64::MAX,
+        };
         if id != DeviceId::PRIMARY {
             let device = usize::from(id.get())
                 .checked_sub(1)
                 .and_then(|index| self.devices.get(index))
                 .ok_or(DeviceError::NoDevice(id))?;
             if !self.flat {
-                return Ok((id, pos));
+                return Ok(whole(id, pos));
             }
             let Some(uniaddr) = device.uniaddr else {
-                return Ok((DeviceId::PRIMARY, pos));
+                return Ok(whole(DeviceId::PRIMARY, pos));
             };
             let pos = self
                 .bits
                 .pos_of(uniaddr)
                 .and_then(|start| start.checked_add(pos.get()))
                 .ok_or(DeviceError::Overflow(id))?;
-            return Ok((DeviceId::PRIMARY, pos));
+            return Ok(whole(DeviceId::PRIMARY, pos));
         }
         if self.flat {
-            return Ok((id, pos));
+            return Ok(whole(id, pos));
         }
-        let nr = self.bits.block_of(pos).get();
-        let found = (1..=u16::MAX).zip(self.devices).find_map(|(id, device)| {
-            let uniaddr = device.uniaddr?;
-            if nr.checked_sub(uniaddr.get())? >= device.blocks {
-                return None;
+        let mut reach = u64::MAX;
+        for (id, device) in (1..=u16::MAX).zip(self.devices) {
+            let Some(start) = device.uniaddr.and_then(|nr| self.bits.pos_of(nr)) else {
+                continue;
+            };
+            match pos.since(start) {
+                Some(offset) => {
+                    // Of blocks that reach beyond all positions none is past the end.
+                    let end = self.bits.pos_of(BlockNr::new(device.blocks));
+                    let left = end.map_or(Some(u64::MAX), |end| end.get().checked_sub(offset));
+                    if let Some(left @ 1..) = left {
+                        return Ok(Located {
+                            id: DeviceId::new(id),
+                            pos: ImagePos::new(offset),
+                            // Where an earlier one begins, that one counts.
+                            reach: left.min(reach),
+                        });
+                    }
+                }
+                // Further on: not 0.
+                None => reach = reach.min(start.get().wrapping_sub(pos.get())),
             }
-            Some((DeviceId::new(id), pos.since(self.bits.pos_of(uniaddr)?)?))
-        });
-        Ok(match found {
-            Some((id, offset)) => (id, ImagePos::new(offset)),
-            None => (id, pos),
-        })
+        }
+        Ok(Located { id, pos, reach })
     }
 }
 

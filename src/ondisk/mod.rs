@@ -40,7 +40,8 @@ pub use self::device::{
     Addressing,
     DeviceError,
     DeviceInfo,
-    DeviceRange, //
+    DeviceRange,
+    Located, //
 };
 pub use self::dirent::{
     lookup,

@@ -39,7 +39,10 @@ pub use super::xattr_entries::{
 };
 use super::xxhash::xxh32;
 use super::ErrorKind;
-use core::fmt;
+use core::{
+    fmt,
+    num::NonZeroU32, //
+};
 use zerocopy::little_endian::U32;
 use zerocopy_derive::{
     FromBytes,
@@ -135,7 +138,7 @@ impl Namespace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct XattrPlace {
     /// Their size in bytes, with the header's.
-    size: u32,
+    size: NonZeroU32,
     /// The size of the inode, behind which they are.
     inode_size: u8,
 }
@@ -143,13 +146,13 @@ pub struct XattrPlace {
 impl XattrPlace {
     /// Where they are; `None` if there are none.
     pub const fn new(inode: &Inode) -> Option<Self> {
-        if inode.xattr_size == 0 {
-            return None;
+        match NonZeroU32::new(inode.xattr_size) {
+            Some(size) => Some(Self {
+                size,
+                inode_size: inode.inode_size,
+            }),
+            None => None,
         }
-        Some(Self {
-            size: inode.xattr_size,
-            inode_size: inode.inode_size,
-        })
     }
 
     /// Where they begin; `None` if no image could be that large.
@@ -160,14 +163,15 @@ impl XattrPlace {
         }
     }
 
-    /// Whether the header, which `view` begins with, tells that there are no access control lists.
+    /// Whether the header tells that there are no access control lists. `view` begins with the
+    /// inode, which the header follows.
     ///
     /// If the view is too short for the header nothing is known of it: false.
     pub fn has_no_acl(self, sb: &Superblock, view: &(impl View + ?Sized)) -> bool {
         if !has_filters(sb) {
             return false;
         }
-        let Some(raw) = view.get::<RawHeader>(0) else {
+        let Some(raw) = view.get::<RawHeader>(self.inode_size.into()) else {
             return false;
         };
         raw.h_name_filter.get() & ACL_BITS == ACL_BITS
@@ -184,25 +188,48 @@ impl XattrPlace {
         M::Error: From<XattrError>,
     {
         // A header alone may come to mean something one day.
-        let room = match self.size.checked_sub(HEADER_SIZE) {
-            None | Some(0) => return Err(XattrError::HeaderAlone(self.size).into()),
-            Some(room) => room,
-        };
+        if self.size.get() <= HEADER_SIZE {
+            return Err(XattrError::HeaderAlone(self.size.get()).into());
+        }
         let raw: RawHeader = Cursor::new(meta, self.position(sb, nid))
             .get()?
             .ok_or(XattrError::Truncated)?;
         let shared = raw.h_shared_count;
-        let own = room
-            .checked_sub(u32::from(shared).wrapping_mul(SHARED_ID_SIZE))
-            .ok_or(XattrError::SharedCount(shared))?;
-        Ok(XattrBody {
-            place: self,
-            filter: raw.h_name_filter.get(),
-            own,
-            shared,
-        })
+        let body = self.body(raw.h_name_filter.get(), shared);
+        Ok(body.ok_or(XattrError::SharedCount(shared))?)
+    }
+
+    /// The header of which these are the fields; `None` if it promises more than there is room for.
+    const fn body(self, filter: u32, shared: u8) -> Option<XattrBody> {
+        let used = (shared as u32)
+            .wrapping_mul(SHARED_ID_SIZE)
+            .wrapping_add(HEADER_SIZE);
+        match self.size.get().checked_sub(used) {
+            Some(own) => Some(XattrBody {
+                place: self,
+                filter,
+                own,
+                shared,
+            }),
+            None => None,
+        }
+    }
+
+    /// The header that [`XattrBody::bits`] stand for; `None` if they are those of none.
+    pub const fn body_from_bits(self, bits: u64) -> Option<XattrBody> {
+        if bits & KNOWN == 0 {
+            return None;
+        }
+        // The halves, of which the upper one holds a byte and a bit.
+        self.body(
+            (bits & 0xffff_ffff) as u32,
+            (bits.wrapping_shr(32) & 0xff) as u8,
+        )
     }
 }
+
+/// Set in the bits of a header.
+const KNOWN: u64 = 1 << 63;
 
 /// The bits of a filter that tell of the access control lists.
 const ACL_BITS: u32 = (1 << 30) | (1 << 21);
@@ -212,8 +239,8 @@ const fn has_filters(sb: &Superblock) -> bool {
     sb.compat.contains(CompatFeatures::XATTR_FILTER) && sb.xattr_filter_reserved == 0
 }
 
-/// The header of an inode's extended attributes, checked. Small, to be kept with an inode whose
-/// attributes were asked for.
+/// The header of an inode's extended attributes, checked. Of an inode whose attributes were asked
+/// for, its [`bits`](Self::bits) are worth keeping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct XattrBody {
     place: XattrPlace,
@@ -226,6 +253,11 @@ pub struct XattrBody {
 }
 
 impl XattrBody {
+    /// What its place does not tell, to be kept with an inode at little cost; never 0.
+    pub const fn bits(&self) -> u64 {
+        (self.shared as u64).wrapping_shl(32) | self.filter as u64 | KNOWN
+    }
+
     /// Whether there may be an attribute called `name` behind the prefix with this index. If not,
     /// there is none.
     pub fn may_have(&self, sb: &Superblock, index: u8, name: &[u8]) -> bool {

@@ -14,6 +14,9 @@
 //! filesystem takes. Nothing is called back from there, so the order is never reversed, as long as
 //! the depth of stacking is bounded ([`BackingFile::stack_depth`]).
 //!
+//! Files of tmpfs, memfds among them, are their page cache: they have no operation that reads a
+//! folio, and what is not there may be in swap.
+//!
 //! Reads through the page cache of the file block the caller. Reads around it (`O_DIRECT`) do not:
 //! their completion runs in any context.
 
@@ -45,7 +48,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The file is regular, and its mapping has a `read_folio` operation.
+/// The file is regular, and its mapping has a `read_folio` operation or is one of tmpfs.
 pub(crate) struct BackingFile {
     file: ARef<File>,
 }
@@ -57,8 +60,10 @@ impl BackingFile {
         let fit = unsafe {
             let raw = file.as_ptr();
             let mode = u32::from((*(*raw).f_inode).i_mode);
-            let operations = (*(*raw).f_mapping).a_ops;
-            mode & bindings::S_IFMT == bindings::S_IFREG && (*operations).read_folio.is_some()
+            let mapping = (*raw).f_mapping;
+            mode & bindings::S_IFMT == bindings::S_IFREG
+                && ((*(*mapping).a_ops).read_folio.is_some()
+                    || extra::erofs_helper_mapping_is_shmem(mapping))
         };
         // INVARIANT: Checked above.
         fit.then_some(Self { file })

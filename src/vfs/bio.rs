@@ -56,8 +56,17 @@ impl BlockDevice {
         unsafe { raw.cast::<Self>().as_ref() }
     }
 
+    /// # Safety
+    ///
+    /// `raw` must be a device that is open for `'a`.
     #[inline]
-    fn as_raw(&self) -> *mut bindings::block_device {
+    pub(super) unsafe fn from_open<'a>(raw: NonNull<bindings::block_device>) -> &'a Self {
+        // SAFETY: By contract; `repr(transparent)`. INVARIANT: by contract.
+        unsafe { raw.cast::<Self>().as_ref() }
+    }
+
+    #[inline]
+    pub(super) fn as_raw(&self) -> *mut bindings::block_device {
         self.0.get()
     }
 
@@ -73,6 +82,12 @@ impl BlockDevice {
     pub(crate) fn logical_block_size(&self) -> u32 {
         // SAFETY: By the type invariant.
         unsafe { extra::erofs_helper_bdev_logical_block_size(self.as_raw()) }
+    }
+
+    /// What addresses of memory the device reads to are multiples of: a power of two.
+    pub(crate) fn dma_alignment(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        unsafe { extra::erofs_helper_bdev_dma_alignment(self.as_raw()) }.wrapping_add(1)
     }
 }
 

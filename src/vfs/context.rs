@@ -64,17 +64,13 @@ impl<T: FileSystem> MountContext<'_, T> {
 
     /// Opens the source, which is a path, for reading.
     pub(crate) fn open_source(&self) -> Result<ARef<File>> {
-        let flags = bindings::O_RDONLY | bindings::O_LARGEFILE;
-
-        // SAFETY: By the type invariant the source is null or a string. The reference that is
-        // returned becomes the `ARef`'s; nobody else has the file, so there is no `fdget_pos`.
+        // SAFETY: By the type invariant the source is null or a string.
         unsafe {
             let source = (*self.fc).source;
             if source.is_null() {
                 return Err(EINVAL);
             }
-            let file = from_err_ptr(bindings::filp_open(source, flags as c_int, 0))?;
-            Ok(ARef::from_raw(NonNull::new_unchecked(file.cast::<File>())))
+            open(source)
         }
     }
 
@@ -102,6 +98,61 @@ impl<T: FileSystem> MountContext<'_, T> {
         // SAFETY: By the type invariant.
         let log = unsafe { MountLog::from_raw(self.fc, core::ptr::null_mut()) };
         log.error::<T>(args);
+    }
+}
+
+/// Opens the file at `path` for reading, with the credentials of the current task.
+pub(crate) fn open_file(path: &CStr) -> Result<ARef<File>> {
+    // SAFETY: A string.
+    unsafe { open(path.as_char_ptr()) }
+}
+
+/// # Safety
+///
+/// `path` must be a NUL-terminated string.
+unsafe fn open(path: *const kernel::ffi::c_char) -> Result<ARef<File>> {
+    let flags = bindings::O_RDONLY | bindings::O_LARGEFILE;
+
+    // SAFETY: By contract. The reference that is returned becomes the `ARef`'s; nobody else has the
+    // file, so there is no `fdget_pos`.
+    unsafe {
+        let file = from_err_ptr(bindings::filp_open(path, flags as c_int, 0))?;
+        Ok(ARef::from_raw(NonNull::new_unchecked(file.cast::<File>())))
+    }
+}
+
+/// A string that an option was given.
+///
+/// # Invariants
+///
+/// A string of `len` bytes and a NUL that `kfree()` frees, and nobody else's.
+pub(crate) struct OwnedString {
+    start: NonNull<kernel::ffi::c_char>,
+    len: usize,
+}
+
+// SAFETY: Memory that nobody else uses.
+unsafe impl Send for OwnedString {}
+// SAFETY: It does not change.
+unsafe impl Sync for OwnedString {}
+
+impl OwnedString {
+    /// The string.
+    pub(crate) fn as_c_str(&self) -> &CStr {
+        // SAFETY: By the type invariant.
+        unsafe {
+            CStr::from_bytes_with_nul_unchecked(core::slice::from_raw_parts(
+                self.start.as_ptr().cast(),
+                self.len.wrapping_add(1),
+            ))
+        }
+    }
+}
+
+impl Drop for OwnedString {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::kfree(self.start.as_ptr().cast()) };
     }
 }
 
@@ -456,10 +507,28 @@ impl Parameter<'_> {
     }
 
     /// The value of the name that was given.
-    #[allow(dead_code, reason = "goes with `one_of`")]
     pub(crate) fn constant(&self) -> u32 {
         // SAFETY: As above.
         unsafe { *self.result.__bindgen_anon_1.uint_32.as_ref() }
+    }
+
+    /// The string.
+    pub(crate) fn into_string(self) -> Result<OwnedString> {
+        // SAFETY: The parameter is the caller's for this call; what is taken out of it is replaced
+        // by null, as the parser's owner frees the rest. INVARIANT: it was allocated for this
+        // parameter, whose size is its length.
+        unsafe {
+            let param = &mut *self.param;
+            if param.type_() != extra::fs_value_type_fs_value_is_string {
+                return Err(EINVAL);
+            }
+            let start = NonNull::new(param.__bindgen_anon_1.string).ok_or(EINVAL)?;
+            param.__bindgen_anon_1.string = core::ptr::null_mut();
+            Ok(OwnedString {
+                start,
+                len: param.size,
+            })
+        }
     }
 
     /// Whether the mount has a source already.

@@ -14,8 +14,10 @@ use super::{
         self,
         INode, //
     },
+    iomap,
     metadata::PageBytes,
-    super_block::FileSystem, //
+    super_block::FileSystem,
+    xattr, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -107,6 +109,10 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
             inode_operations: bindings::inode_operations {
                 lookup: Some(Self::lookup),
                 getattr: Some(inode::getattr::<D::Fs>),
+                fiemap: Some(iomap::fiemap::<<D::Fs as FileSystem>::Iomap>),
+                listxattr: Some(xattr::list::<D::Fs>),
+                #[cfg(CONFIG_FS_POSIX_ACL)]
+                get_inode_acl: Some(xattr::get_inode_acl::<D::Fs>),
                 ..pin_init::zeroed()
             },
             file_operations: bindings::file_operations {

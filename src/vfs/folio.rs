@@ -60,6 +60,12 @@ impl FolioRef {
         NonNull::new(raw).map(Self)
     }
 
+    /// The folio; the reference is the caller's to give up.
+    #[inline]
+    pub(super) fn into_raw(self) -> *mut bindings::folio {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
     /// Byte position in its mapping.
     #[inline]
     pub(super) fn pos(&self) -> u64 {

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
 #include <linux/swap.h>
 #include "erofs_vfs.h"
 
@@ -33,6 +34,11 @@ void *erofs_helper_folio_address(struct folio *folio)
 void erofs_helper_mapping_set_large_folios(struct address_space *mapping)
 {
 	mapping_set_large_folios(mapping);
+}
+
+void erofs_helper_vma_desc_set_hugepage(struct vm_area_desc *desc)
+{
+	vma_desc_set_flags(desc, VMA_HUGEPAGE_BIT);
 }
 
 /*
@@ -64,6 +70,12 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 {
 	struct folio *folio;
 
+	/* Which may be in swap: only tmpfs itself knows. */
+	if (shmem_mapping(mapping)) {
+		struct page *page = shmem_read_mapping_page(mapping, index);
+
+		return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
+	}
 	if (ahead) {
 		page_cache_sync_readahead(mapping, ra, file, index, 1);
 		ra->prev_pos = (loff_t)index << PAGE_SHIFT;
@@ -89,6 +101,11 @@ void erofs_helper_bio_next_folio(struct folio_iter *fi, struct bio *bio)
 unsigned int erofs_helper_bdev_logical_block_size(struct block_device *bdev)
 {
 	return bdev_logical_block_size(bdev);
+}
+
+unsigned int erofs_helper_bdev_dma_alignment(struct block_device *bdev)
+{
+	return bdev_dma_alignment(bdev);
 }
 
 bool erofs_helper_inode_is_new(struct inode *inode)
@@ -122,6 +139,11 @@ void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigne
 	super_set_uuid(sb, uuid, len);
 }
 
+bool erofs_helper_mapping_is_shmem(struct address_space *mapping)
+{
+	return shmem_mapping(mapping);
+}
+
 bool erofs_helper_file_has_pre_content(struct file *file)
 {
 	return FMODE_FSNOTIFY_HSM(file->f_mode);
@@ -143,6 +165,14 @@ void erofs_helper_inode_set_stacked_classes(struct inode *inode, bool dir)
 	static struct lock_class_key rwsem_key, dir_rwsem_key, invalidate_key;
 
 	lockdep_set_class(&inode->i_rwsem, dir ? &dir_rwsem_key : &rwsem_key);
+	lockdep_set_class(&inode->i_data.invalidate_lock, &invalidate_key);
+}
+
+/* Locks of internal inodes are taken below those of other inodes. */
+void erofs_helper_inode_set_internal_class(struct inode *inode)
+{
+	static struct lock_class_key invalidate_key;
+
 	lockdep_set_class(&inode->i_data.invalidate_lock, &invalidate_key);
 }
 

@@ -10,11 +10,13 @@
 //! needs. Dropped instead, it is a failed one, and whoever waits for it learns that.
 
 use super::{
+    dax,
     dir::{
         DirectoryOperations,
         DirectoryTables, //
     },
     extra,
+    iomap,
     mapping::{
         MappingOperations,
         MappingTables, //
@@ -23,7 +25,8 @@ use super::{
     super_block::{
         FileSystem,
         SuperBlock, //
-    }, //
+    },
+    xattr, //
 };
 use core::{
     marker::PhantomData,
@@ -216,6 +219,8 @@ pub(crate) struct Attributes {
     pub(crate) mtime: i64,
     /// Nanoseconds of it.
     pub(crate) mtime_nsec: u32,
+    /// If not, there are no ACLs for certain, which the VFS need not find out then.
+    pub(crate) may_have_acl: bool,
 }
 
 /// The bits of a mode that are not its type.
@@ -242,13 +247,7 @@ impl SymlinkTarget {
     /// are refused with `EINVAL`.
     pub(crate) fn new(len: usize, fill: impl FnOnce(&mut [u8]) -> Result) -> Result<Self> {
         let size = len.checked_add(1).ok_or(EINVAL)?;
-        let mut bytes = KVec::<u8>::with_capacity(size, GFP_KERNEL)?;
-
-        // SAFETY: The vector has room for `size` bytes, which are initialised before they count.
-        unsafe {
-            bytes.as_mut_ptr().write_bytes(0, size);
-            bytes.inc_len(size);
-        }
+        let mut bytes = xattr::zeroed(size)?;
         let target = bytes.get_mut(..len).ok_or(EINVAL)?;
         fill(target)?;
         if target.is_empty() || target.iter().any(|byte| *byte == 0) {
@@ -281,6 +280,12 @@ impl<T: FileSystem> NewInode<T> {
         }
     }
 
+    /// Reads its contents from persistent memory, where they are (`S_DAX`).
+    pub(crate) fn set_dax(&mut self) {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe { (*self.raw.as_ptr()).i_flags |= extra::CONST_S_DAX };
+    }
+
     /// A directory.
     pub(crate) fn directory<D: DirectoryOperations<Fs = T>>(
         self,
@@ -310,7 +315,11 @@ impl<T: FileSystem> NewInode<T> {
         unsafe {
             let inode = self.raw.as_ptr();
             (*inode).i_op = &files.regular;
-            (*inode).__bindgen_anon_3.i_fop = &files.regular_file;
+            (*inode).__bindgen_anon_3.i_fop = if (*(*inode).i_sb).s_bdev.is_null() {
+                &files.regular_file
+            } else {
+                &files.regular_on_device
+            };
             extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
             (*(*inode).i_mapping).a_ops = &tables.operations;
         }
@@ -406,9 +415,8 @@ impl<T: FileSystem> NewInode<T> {
             (*inode).i_mtime_nsec = attributes.mtime_nsec;
             (*inode).i_ctime_nsec = attributes.mtime_nsec;
 
-            // There are none, which the VFS need not find out for every inode.
             #[cfg(CONFIG_FS_POSIX_ACL)]
-            {
+            if !attributes.may_have_acl {
                 (*inode).i_acl = core::ptr::null_mut();
                 (*inode).i_default_acl = core::ptr::null_mut();
             }
@@ -434,6 +442,7 @@ impl<T: FileSystem> Drop for NewInode<T> {
 pub(crate) struct InodeTables<T: FileSystem> {
     regular: bindings::inode_operations,
     regular_file: bindings::file_operations,
+    regular_on_device: bindings::file_operations,
     fast_symlink: bindings::inode_operations,
     paged_symlink: bindings::inode_operations,
     special: bindings::inode_operations,
@@ -448,19 +457,31 @@ impl<T: FileSystem> InodeTables<T> {
     pub(crate) const fn new() -> Self {
         let common = bindings::inode_operations {
             getattr: Some(getattr::<T>),
+            listxattr: Some(xattr::list::<T>),
+            #[cfg(CONFIG_FS_POSIX_ACL)]
+            get_inode_acl: Some(xattr::get_inode_acl::<T>),
+            ..pin_init::zeroed()
+        };
+        // Reads and faults need nothing but the mapping.
+        let regular_file = bindings::file_operations {
+            llseek: Some(iomap::llseek::<T::Iomap>),
+            read_iter: Some(bindings::generic_file_read_iter),
+            mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
+            get_unmapped_area: Some(bindings::thp_get_unmapped_area),
+            splice_read: Some(bindings::filemap_splice_read),
+            setlease: Some(extra::generic_setlease),
             ..pin_init::zeroed()
         };
         Self {
-            regular: common,
-            // Reads and faults need nothing but the mapping.
-            regular_file: bindings::file_operations {
-                llseek: Some(bindings::generic_file_llseek),
-                read_iter: Some(bindings::generic_file_read_iter),
-                mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
-                get_unmapped_area: Some(bindings::thp_get_unmapped_area),
-                splice_read: Some(bindings::filemap_splice_read),
-                setlease: Some(extra::generic_setlease),
-                ..pin_init::zeroed()
+            regular: bindings::inode_operations {
+                fiemap: Some(iomap::fiemap::<T::Iomap>),
+                ..common
+            },
+            regular_file,
+            regular_on_device: bindings::file_operations {
+                read_iter: Some(iomap::read_iter::<T::Iomap>),
+                mmap_prepare: Some(dax::mmap_prepare::<T::Iomap>),
+                ..regular_file
             },
             fast_symlink: bindings::inode_operations {
                 get_link: Some(bindings::simple_get_link),

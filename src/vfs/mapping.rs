@@ -9,6 +9,10 @@ use super::{
     extra,
     folio::LockedFolio,
     inode::INode,
+    iomap::{
+        self,
+        IomapOperations, //
+    },
     super_block::FileSystem, //
 };
 use core::marker::PhantomData;
@@ -81,6 +85,15 @@ impl<M: MappingOperations> MappingTables<M> {
             },
             _mapping: PhantomData,
         }
+    }
+
+    /// The table for contents that are on a block device as they are, where `I` says: they can be
+    /// read around the page cache, and programs learn their block numbers.
+    pub(crate) const fn on_device<I: IomapOperations<Fs = M::Fs>>() -> Self {
+        let mut tables = Self::new();
+        tables.operations.bmap = Some(iomap::bmap::<I>);
+        tables.operations.direct_IO = Some(bindings::noop_direct_IO);
+        tables
     }
 
     /// # Safety

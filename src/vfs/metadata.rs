@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reading bytes through somebody else's page cache: that of a block device or of a backing file.
+//! Reading bytes through a page cache: that of a block device or of a backing file, which are
+//! somebody else's, or of an inode.
 //!
 //! C header: [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
 //!
@@ -17,6 +18,8 @@ use super::{
     cred,
     extra,
     folio::FolioRef,
+    inode::INode,
+    super_block::FileSystem,
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
@@ -44,7 +47,7 @@ use zerocopy::FromBytes;
 pub(crate) struct PageBytes {
     start: NonNull<u8>,
     len: usize,
-    _folio: FolioRef,
+    folio: FolioRef,
 }
 
 impl PageBytes {
@@ -52,6 +55,11 @@ impl PageBytes {
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Where they are, and what keeps them there.
+    pub(super) fn into_raw(self) -> (*mut u8, FolioRef) {
+        (self.start.as_ptr(), self.folio)
     }
 
     /// Leaves out all bytes from `len` on.
@@ -251,7 +259,8 @@ pub(crate) fn of_file(file: &BackingFile, state: &MetadataState, pos: u64) -> Re
         None => {
             let folio = cred::with_opener(file.file(), || {
                 file.verify_read(pos, 1)?;
-                // SAFETY: As above, and the mapping has a filler (`BackingFile`).
+                // SAFETY: As above, and the mapping has a filler or is one of tmpfs
+                // (`BackingFile`).
                 unsafe {
                     from_err_ptr(extra::erofs_helper_read_metadata(
                         file.mapping(),
@@ -273,6 +282,50 @@ pub(crate) fn of_file(file: &BackingFile, state: &MetadataState, pos: u64) -> Re
     bytes_of(folio, pos, limit)
 }
 
+impl<T: FileSystem> INode<T> {
+    /// Bytes of a regular file from byte `pos` on, read if need be. `None` at its end and after it.
+    pub(crate) fn bytes(&self, pos: u64) -> Result<Option<PageBytes>> {
+        let Some(left) = self.size().checked_sub(pos).filter(|left| *left > 0) else {
+            return Ok(None);
+        };
+        if !self.is_regular() {
+            return Err(EINVAL);
+        }
+        let index = page_index(pos)?;
+
+        // SAFETY: A live inode's mapping is alive. That of a regular file has a filler: its
+        // builder installs it. What is returned is a reference.
+        let folio = unsafe {
+            let mapping = (*self.as_raw()).i_mapping;
+            let mut folio = extra::erofs_helper_find_metadata(mapping, index);
+            if folio.is_null() {
+                folio = from_err_ptr(read_of_inode(mapping, index))?;
+            }
+            FolioRef::from_raw(folio)
+        };
+        let limit = usize::try_from(left).unwrap_or(usize::MAX);
+        bytes_of(folio, pos, limit).map(Some)
+    }
+}
+
+/// # Safety
+///
+/// `mapping` must be alive and have a filler.
+#[inline(never)]
+unsafe fn read_of_inode(
+    mapping: *mut bindings::address_space,
+    index: kernel::ffi::c_ulong,
+) -> *mut bindings::folio {
+    // Nothing is remembered from one read to the next: the page cache itself tells a sequence.
+    let ra = Opaque::<bindings::file_ra_state>::zeroed();
+
+    // SAFETY: By contract.
+    unsafe {
+        bindings::file_ra_state_init(ra.get(), mapping);
+        extra::erofs_helper_read_metadata(mapping, ra.get(), core::ptr::null_mut(), index, true)
+    }
+}
+
 fn page_index(pos: u64) -> Result<kernel::ffi::c_ulong> {
     if i64::try_from(pos).is_err() {
         return Err(EIO);
@@ -290,9 +343,5 @@ fn bytes_of(folio: FolioRef, pos: u64, limit: usize) -> Result<PageBytes> {
     let start = unsafe { NonNull::new(folio.address().add(offset)) }.ok_or(EIO)?;
 
     // INVARIANT: The folio has as many bytes from there on.
-    Ok(PageBytes {
-        start,
-        len,
-        _folio: folio,
-    })
+    Ok(PageBytes { start, len, folio })
 }

@@ -19,7 +19,10 @@
 //! | `dentry` in `->lookup`| [`dentry::LookupDentry`]           |                               |
 //! | locked `folio`        | [`folio::LockedFolio`]             |                               |
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
+//! | further block devices | [`block_device::OpenBlockDevice`]  |                               |
+//! | `iomap`               | [`iomap::Extent`]                  | [`iomap::IomapOperations`]    |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
+//! | `xattr_handler`       |                                    | [`xattr::XattrOperations`]    |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
 //! one place installs each of them, which is what the safety comments refer to.
@@ -49,18 +52,23 @@ mod extra {
 pub(crate) mod backing_file;
 pub(crate) mod bdi;
 pub(crate) mod bio;
+pub(crate) mod block_device;
 pub(crate) mod context;
 pub(crate) mod cred;
+pub(crate) mod dax;
 pub(crate) mod dentry;
 pub(crate) mod dir;
 pub(crate) mod folio;
 pub(crate) mod inode;
+pub(crate) mod internal;
+pub(crate) mod iomap;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
 pub(crate) mod registration;
 pub(crate) mod stat;
 pub(crate) mod super_block;
+pub(crate) mod xattr;
 
 /// Bytes in a page of this kernel.
 pub(crate) const PAGE_SIZE: usize = kernel::page::PAGE_SIZE;

@@ -17,11 +17,16 @@
 
 use super::{
     bio::BlockDevice,
+    block_device::OpenBlockDevice,
     context::{
         MountContext,
         MountLog,
         Parameter,
         Parameters, //
+    },
+    dax::{
+        self,
+        DaxDevice, //
     },
     extra,
     inode::{
@@ -31,10 +36,16 @@ use super::{
         InodeTables,
         NewInode, //
     },
+    internal::InternalInode,
+    iomap::IomapOperations,
     registration::FileSystemType,
     stat::{
         Stat,
         StatFs, //
+    },
+    xattr::{
+        Handlers,
+        XattrOperations, //
     }, //
 };
 use core::{
@@ -79,6 +90,11 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// cannot sleep: it may own memory, nothing else.
     type InodeData: Send + Sync;
 
+    /// How contents of files are found for the iomap library.
+    type Iomap: IomapOperations<Fs = Self>;
+    /// The extended attributes of its inodes.
+    type Xattrs: XattrOperations<Fs = Self>;
+
     /// The one registration of this filesystem.
     fn file_system_type() -> &'static FileSystemType<Self>;
 
@@ -100,8 +116,9 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// Finds or makes the superblock: calls one of the `get_tree_*` methods of `context`.
     fn get_tree(context: &mut MountContext<'_, Self>) -> Result;
 
-    /// First step: reads what is needed to describe the filesystem.
-    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<Self::Data>;
+    /// First step: reads what is needed to describe the filesystem. Boxed on its way, for the sake
+    /// of the stack.
+    fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<Self::Data>>;
 
     /// Second step: the root directory.
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>>;
@@ -113,8 +130,13 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
         flags: &mut RemountFlags,
     ) -> Result;
 
-    /// Drops the references to inodes that [`Self::Data`] holds. All other inodes are gone.
+    /// The end of a mount: all inodes are gone but the internal ones.
     fn put_super(_sb: &SuperBlock<Self>) {}
+
+    /// The internal inodes that `data` holds.
+    fn internal_inodes(_data: &Self::Data) -> &[InternalInode<Self>] {
+        &[]
+    }
 
     /// Answers `statfs(2)`.
     fn statfs(sb: &SuperBlock<Self>, stat: &mut StatFs<'_>);
@@ -134,7 +156,11 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 /// the superblock exist only in that time.
 pub(super) struct Info<T: FileSystem> {
     pub(super) options: T::Options,
-    data: SetOnce<T::Data>,
+    data: SetOnce<KBox<T::Data>>,
+    /// Complete before there is data, as is what follows.
+    devices: KVec<OpenBlockDevice>,
+    /// The persistent memory of the block device that the superblock is on, if it has any.
+    dax: Option<DaxDevice>,
 }
 
 impl<T: FileSystem> Info<T> {
@@ -143,6 +169,8 @@ impl<T: FileSystem> Info<T> {
             Self {
                 options,
                 data: SetOnce::new(),
+                devices: KVec::new(),
+                dax: None,
             },
             GFP_KERNEL,
         )?)
@@ -226,6 +254,17 @@ impl<T: FileSystem> SuperBlock<T> {
         unsafe { BlockDevice::from_raw((*self.as_raw()).s_bdev) }
     }
 
+    /// The further block devices, in the order in which they were opened.
+    #[inline]
+    pub(crate) fn further_devices(&self) -> &[OpenBlockDevice] {
+        &self.info().devices
+    }
+
+    /// The persistent memory of the block device that the superblock is on, if it has any.
+    pub(crate) fn dax(&self) -> Option<&DaxDevice> {
+        self.info().dax.as_ref()
+    }
+
     /// The block device the superblock is on, encoded for `statfs`; zero if there is none.
     pub(crate) fn encoded_bdev(&self) -> u64 {
         // SAFETY: `s_bdev` is constant while the superblock is live, and pins the device.
@@ -288,6 +327,40 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
         unsafe { BlockDevice::from_raw((*self.raw).s_bdev) }
     }
 
+    /// Looks for persistent memory of the block device that the superblock is on. Tells whether
+    /// that and all the further ones have any.
+    pub(crate) fn find_dax(&mut self) -> bool {
+        // SAFETY: By the type invariant the device is open, or null.
+        let dax = unsafe {
+            let device = (*self.raw).s_bdev;
+            if device.is_null() {
+                None
+            } else {
+                DaxDevice::of(device)
+            }
+        };
+        let info = self.info();
+        info.dax = dax;
+        info.dax.is_some() && info.devices.iter().all(|device| device.dax().is_some())
+    }
+
+    /// Makes room for `count` further block devices.
+    pub(crate) fn reserve_devices(&mut self, count: usize) -> Result {
+        self.info().devices = KVec::with_capacity(count, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Opens one, for which there is room. `ENOTBLK` if `path` is none.
+    pub(crate) fn open_device(&mut self, path: &CStr) -> Result<&BlockDevice> {
+        // SAFETY: The `Info`, which will hold it, is dropped by `kill_sb`, before the superblock is
+        // freed.
+        let device = unsafe { OpenBlockDevice::open(path, NonNull::new_unchecked(self.raw))? };
+        let devices = &mut self.info().devices;
+
+        devices.push_within_capacity(device).map_err(|_| ENOMEM)?;
+        Ok(devices.last().ok_or(ENOMEM)?.device())
+    }
+
     /// Sets the block size. On a block device this drops its page cache if the size changes, so
     /// no folio of it may be held.
     pub(crate) fn set_block_size(&mut self, bits: u8) -> Result {
@@ -346,6 +419,7 @@ impl<T: FileSystem> SuperTables<T> {
             super_operations: bindings::super_operations {
                 alloc_inode: Some(Self::alloc_inode),
                 free_inode: Some(Self::free_inode),
+                evict_inode: Some(Self::evict_inode),
                 put_super: Some(Self::put_super),
                 statfs: Some(Self::statfs),
                 show_options: Some(Self::show_options),
@@ -382,10 +456,26 @@ impl<T: FileSystem> SuperTables<T> {
 
     /// # Safety
     ///
+    /// Called by `evict()` only, for an inode of a superblock with these operations.
+    unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
+        // SAFETY: By contract.
+        unsafe {
+            dax::evict(inode);
+            bindings::truncate_inode_pages_final(&raw mut (*inode).i_data);
+            bindings::clear_inode(inode);
+        }
+    }
+
+    /// # Safety
+    ///
     /// Called by `generic_shutdown_super()` only, for a superblock with a root.
     unsafe extern "C" fn put_super(sb: *mut bindings::super_block) {
-        // SAFETY: A superblock that has a root has its data.
-        T::put_super(unsafe { SuperBlock::from_raw(sb) });
+        // SAFETY: A superblock that has a root has its data. Nobody else uses it any more.
+        unsafe {
+            let sb = SuperBlock::from_raw(sb);
+            T::put_super(sb);
+            clear_internal_inodes::<T>(sb);
+        }
     }
 
     /// # Safety
@@ -460,6 +550,7 @@ impl<T: FileSystem> SuperTables<T> {
                 (*sb).s_maxbytes = extra::CONST_MAX_LFS_FILESIZE;
                 (*sb).s_time_gran = 1;
                 (*sb).s_op = &T::super_tables().super_operations;
+                (*sb).s_xattr = Handlers::<T::Xattrs>::list();
             }
             // SAFETY: As above.
             unsafe {
@@ -479,17 +570,20 @@ impl<T: FileSystem> SuperTables<T> {
             // INVARIANT: The data was stored just now, for good.
             // SAFETY: By the above.
             let sb = unsafe { SuperBlock::<T>::from_raw(sb) };
-            let root = T::root(sb, &log)?;
-
-            // SAFETY: `d_make_root` takes the reference, also when it fails.
-            unsafe {
-                let root = ARef::into_raw(root).as_ptr().cast::<bindings::inode>();
-                (*sb.as_raw()).s_root = bindings::d_make_root(root);
-                if (*sb.as_raw()).s_root.is_null() {
-                    return Err(ENOMEM);
+            let made = T::root(sb, &log).and_then(|root| {
+                // SAFETY: `d_make_root` takes the reference, also when it fails.
+                unsafe {
+                    let root = ARef::into_raw(root).as_ptr().cast::<bindings::inode>();
+                    let root = bindings::d_make_root(root);
+                    (*sb.as_raw()).s_root = root;
+                    NonNull::new(root).ok_or(ENOMEM)
                 }
+            });
+            if made.is_err() {
+                // SAFETY: Without a root there is no `put_super`, and nobody else has seen it.
+                unsafe { clear_internal_inodes::<T>(sb) };
             }
-            Ok(0)
+            made.map(|_| 0)
         })
     }
 
@@ -514,6 +608,16 @@ impl<T: FileSystem> SuperTables<T> {
                 drop(KBox::from_raw(info));
             }
         }
+    }
+}
+
+/// # Safety
+///
+/// As for [`InternalInode::clear`].
+unsafe fn clear_internal_inodes<T: FileSystem>(sb: &SuperBlock<T>) {
+    for inode in T::internal_inodes(sb.data()) {
+        // SAFETY: By contract.
+        unsafe { inode.clear() };
     }
 }
 

@@ -13,12 +13,11 @@ use super::super::units::{
 pub enum Encoding {
     /// They are the same, one after the other; there may be more of them than are needed.
     Shifted,
-    /// They are the same, but turned: each is in its block where it would be in the block of the
-    /// file. So what the file has first is in the middle of the first block, and what of it
-    /// would be in front of that follows behind the end: byte `i` of the extent is byte
-    /// `(start + i) mod block size` of its block if there is one block, and of all but the first
-    /// block the bytes stand in a row from the pcluster's second block on. The pcluster begins
-    /// and ends with a block.
+    /// They are the same, but turned, so that most are where in a block the file has them: the
+    /// first `n` bytes of the extent are the last `n` of the pcluster, where `n` is the size of a
+    /// block less what is in front of the extent in its block of the file, or all of a block if
+    /// nothing is; the others follow from the start of the pcluster on. The pcluster begins and
+    /// ends with a block.
     Interlaced,
     /// LZ4.
     Lz4,
@@ -72,8 +71,8 @@ pub struct ZipExtent {
     pub len: u64,
     /// There are no more than these: the next extent begins behind them, or the file ends.
     ///
-    /// If not, there may be more, and asking for the byte behind them tells. It has the same
-    /// `start` then.
+    /// If not, asking for the byte behind them tells: it is in this extent if what is found has
+    /// the same `start`.
     pub whole: bool,
     /// The pcluster decodes to more than this file's bytes: another file shares it, and decoding
     /// has to stop after `len` bytes of it.

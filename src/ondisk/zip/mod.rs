@@ -19,11 +19,15 @@
 //!
 //! What could take long asks [`Metadata::keep_on`](super::metadata::Metadata::keep_on).
 
+mod compact;
 pub mod config;
 pub mod error;
 pub mod extent;
+mod full;
 pub mod header;
+mod index;
 pub mod map;
+mod records;
 
 pub use self::config::{
     DeflateConfig,

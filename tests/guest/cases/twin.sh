@@ -7,7 +7,7 @@
 . /lib/case.sh
 
 # What of `observe everything` our driver does not offer yet.
-without=xattr,fiemap,seek,ioctl,handle,direct,fsid
+without=ioctl,handle
 # Enough for the images whose trees only have many names.
 light=statfs,mount,stat,dir,seekdir,lookup,data,mmap
 # What the layout of an image has no influence on.

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import broken
+import devices
 import tree
 import valid
 
@@ -17,14 +18,16 @@ import valid
 def main(observe, to):
     trees = os.path.join(to, "trees")
     os.umask(0o022)
-    for name in ("trees", "valid", "broken"):
+    for name in ("trees", "valid", "broken", "devices"):
         os.mkdir(os.path.join(to, name))
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
-        with open(os.path.join(to, "valid", name + ".manifest"), "wb") as f:
+        where = "devices" if name == "chunky" else "valid"
+        with open(os.path.join(to, where, name + ".manifest"), "wb") as f:
             subprocess.run([observe, "manifest", os.path.join(trees, name)], check=True, stdout=f)
     valid.make(trees, os.path.join(to, "valid"))
     valid.make_nest(trees, os.path.join(to, "valid"))
+    devices.make(trees, os.path.join(to, "devices"))
     broken.make(trees, os.path.join(to, "broken"))
     shutil.rmtree(trees)
 

@@ -6,6 +6,8 @@ import random
 import socket
 import stat
 
+import devices
+
 ACL_TAGS = {"u": 0x01, "user": 0x02, "g": 0x04, "group": 0x08, "mask": 0x10, "o": 0x20}
 
 
@@ -273,4 +275,11 @@ def victim(root):
     t.finish()
 
 
-TREES = {f.__name__.replace("_", "-"): f for f in (all_kinds, large, small, empty, victim)}
+def chunky(root):
+    """What is interesting in chunks."""
+    t = Tree(root, "chunky")
+    devices.fill(t)
+    t.finish()
+
+
+TREES = {f.__name__.replace("_", "-"): f for f in (all_kinds, large, small, empty, victim, chunky)}

@@ -69,6 +69,22 @@ pub enum Failure {
     Map(MapError),
     /// The attributes.
     Xattr(XattrError),
+    /// The compression.
+    Zip(ZipError),
+    /// The configurations of compression.
+    ZipConfig(ZipConfigError),
+}
+
+impl From<ZipError> for Failure {
+    fn from(error: ZipError) -> Self {
+        Self::Zip(error)
+    }
+}
+
+impl From<ZipConfigError> for Failure {
+    fn from(error: ZipConfigError) -> Self {
+        Self::ZipConfig(error)
+    }
 }
 
 impl From<MapError> for Failure {
@@ -240,6 +256,36 @@ macro_rules! instances {
                 entries.list(prefixes, visible, out)
             }
 
+            /// [`ZipConfigs::read`].
+            #[inline(never)]
+            pub fn zip_configs(
+                sb: &Superblock,
+                available: Algorithms,
+                meta: &Source<'_, MetaPos, &'static $view>,
+            ) -> Result<ZipConfigs, Failure> {
+                ZipConfigs::read(sb, available, meta)
+            }
+
+            /// [`ZipInode::load`].
+            #[inline(never)]
+            pub fn zip_load(
+                inode: &ZipInode,
+                meta: &Source<'_, MetaPos, &'static $view>,
+            ) -> Result<ZipMap, Failure> {
+                inode.load(meta)
+            }
+
+            /// [`ZipMap::map`].
+            #[inline(never)]
+            pub fn zip_map(
+                map: &ZipMap,
+                pos: FilePos,
+                want: Want,
+                meta: &Source<'_, MetaPos, &'static $view>,
+            ) -> Result<Option<ZipExtent>, Failure> {
+                map.map(pos, want, meta)
+            }
+
             /// [`PrefixTable`].
             #[inline(never)]
             pub fn prefixes<'a>(
@@ -296,6 +342,17 @@ pub fn new_map(inode: &Inode, sb: &Superblock, nid: Nid) -> Option<FlatMap> {
 #[inline(never)]
 pub fn map(map: &FlatMap, pos: FilePos) -> Result<Option<Extent>, MapError> {
     Ok(map.map(pos)?.and_then(|extent| extent.from(pos)))
+}
+
+/// [`ZipInode::new`].
+#[inline(never)]
+pub fn new_zip_inode(
+    inode: &Inode,
+    sb: &Superblock,
+    nid: Nid,
+    packed_size: Option<u64>,
+) -> Option<ZipInode> {
+    ZipInode::new(inode, sb, nid, packed_size)
 }
 
 /// [`ChunkMap::new`], [`XattrPlace::new`], [`PrefixPlace::new`].
@@ -363,13 +420,16 @@ pub fn errors(
     f: &mut fmt::Formatter<'_>,
     errors: (SuperblockError, InodeError, MapError, DirError),
     more: (DeviceError, XattrError),
+    zip: (ZipError, ZipConfigError),
 ) -> fmt::Result {
     fmt::Display::fmt(&errors.0, f)?;
     fmt::Display::fmt(&errors.1, f)?;
     fmt::Display::fmt(&errors.2, f)?;
     fmt::Display::fmt(&errors.3, f)?;
     fmt::Display::fmt(&more.0, f)?;
-    fmt::Display::fmt(&more.1, f)
+    fmt::Display::fmt(&more.1, f)?;
+    fmt::Display::fmt(&zip.0, f)?;
+    fmt::Display::fmt(&zip.1, f)
 }
 
 /// What no-panic has to find.

@@ -266,11 +266,11 @@ fn compare(
         }
     }
 
-    let header = match place.position(sb, nid) {
+    let inode = match Inode::position(sb, nid) {
         Some(pos) => (&reader).view(pos).unwrap(),
         None => panic!("{what}"),
     };
-    if place.has_no_acl(sb, header) {
+    if place.has_no_acl(sb, inode) {
         met.no_acl += 1;
         assert!(!expected.keys().any(|name| name.contains("acl")), "{what}");
     }

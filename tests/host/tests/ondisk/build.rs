@@ -242,6 +242,8 @@ pub(crate) enum Failure {
     Read,
     Map(MapError),
     Xattr(XattrError),
+    Zip(ZipError),
+    ZipConfig(ZipConfigError),
 }
 
 impl From<MapError> for Failure {
@@ -253,5 +255,17 @@ impl From<MapError> for Failure {
 impl From<XattrError> for Failure {
     fn from(error: XattrError) -> Self {
         Self::Xattr(error)
+    }
+}
+
+impl From<ZipError> for Failure {
+    fn from(error: ZipError) -> Self {
+        Self::Zip(error)
+    }
+}
+
+impl From<ZipConfigError> for Failure {
+    fn from(error: ZipConfigError) -> Self {
+        Self::ZipConfig(error)
     }
 }

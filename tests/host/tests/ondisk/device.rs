@@ -159,6 +159,53 @@ fn devices_at_hand() {
 }
 
 #[test]
+fn reaches() {
+    let devices = [
+        range(10, 100),
+        range(20, 0),
+        range(5, 110),
+        range(1000, 105),
+    ];
+    let reach = |flat, id, pos| {
+        let addressing = Addressing {
+            bits: BlockBits::new(12, 12).unwrap(),
+            devices: &devices,
+            flat,
+        };
+        let found = addressing.locate(DeviceId::new(id), ImagePos::new(pos));
+        found.unwrap().reach
+    };
+    // To where the next one begins, or the end of this one.
+    assert_eq!(reach(false, 0, 0), 100 * BLOCK);
+    assert_eq!(reach(false, 0, 100 * BLOCK - 1), 1);
+    assert_eq!(reach(false, 0, 100 * BLOCK), 10 * BLOCK);
+    assert_eq!(reach(false, 0, 110 * BLOCK - 1), 1);
+    assert_eq!(reach(false, 0, 110 * BLOCK + 5), 5 * BLOCK - 5);
+    assert_eq!(reach(false, 0, 115 * BLOCK), 990 * BLOCK);
+    assert_eq!(reach(false, 0, 1105 * BLOCK), u64::MAX);
+    // Nothing is on another device then.
+    assert_eq!(reach(false, 3, 4 * BLOCK), u64::MAX);
+    assert_eq!(reach(true, 0, 0), u64::MAX);
+    assert_eq!(reach(true, 1, 0), u64::MAX);
+    // An earlier one counts where two are.
+    let devices = [range(1, 50), range(100, 10)];
+    let addressing = Addressing {
+        bits: BlockBits::new(12, 12).unwrap(),
+        devices: &devices,
+        flat: false,
+    };
+    let found = addressing.locate(DeviceId::new(0), ImagePos::new(20 * BLOCK));
+    assert_eq!(
+        found,
+        Ok(Located {
+            id: DeviceId::new(2),
+            pos: ImagePos::new(10 * BLOCK),
+            reach: 30 * BLOCK,
+        })
+    );
+}
+
+#[test]
 fn flat() {
     let devices = [range(10, 100), range(20, 0), range(1, (1 << 48) - 1)];
     let at = |id, pos| resolve(&devices, true, id, pos);

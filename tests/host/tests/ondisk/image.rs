@@ -74,6 +74,18 @@ impl From<XattrError> for Text {
     }
 }
 
+impl From<ZipError> for Text {
+    fn from(error: ZipError) -> Self {
+        Self(text(error))
+    }
+}
+
+impl From<ZipConfigError> for Text {
+    fn from(error: ZipConfigError) -> Self {
+        Self(text(error))
+    }
+}
+
 /// Views end with their blocks.
 impl<'a> Metadata for &'a Reader {
     type Pos = MetaPos;
@@ -138,7 +150,7 @@ impl Reader {
     }
 
     /// `len` bytes of a device as it is.
-    fn bytes(&self, id: DeviceId, pos: ImagePos, len: u64) -> Result<&[u8]> {
+    pub(crate) fn bytes(&self, id: DeviceId, pos: ImagePos, len: u64) -> Result<&[u8]> {
         let device = match usize::from(id.get()).checked_sub(1) {
             None => &self.image,
             Some(index) => self.devices.get(index).ok_or("no such device")?,

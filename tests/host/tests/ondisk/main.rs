@@ -5,6 +5,7 @@
 mod attributes;
 mod build;
 mod chunk;
+mod compressed;
 mod device;
 mod dirent;
 mod image;

@@ -526,7 +526,8 @@ fn no_acl() {
     assert_eq!(xxh32(b"", 0x25bb_e08f + 3) % 32, 21);
     let place = place(2);
     let mut sb = superblock(9);
-    let mut header = [0; 12];
+    // Behind an inode of 64 bytes.
+    let mut inode = [0; 76];
     for (filter, no_acl) in [
         (0, false),
         (1 << 30, false),
@@ -534,16 +535,16 @@ fn no_acl() {
         ((1 << 30) | (1 << 21), true),
         (u32::MAX, true),
     ] {
-        header.put32(0, filter);
+        inode.put32(64, filter);
         sb.compat = CompatFeatures::XATTR_FILTER;
         sb.xattr_filter_reserved = 0;
-        assert_eq!(place.has_no_acl(&sb, &header), no_acl);
-        assert!(!place.has_no_acl(&sb, &header[..11]));
+        assert_eq!(place.has_no_acl(&sb, &inode), no_acl);
+        assert!(!place.has_no_acl(&sb, &inode[..75]));
         sb.xattr_filter_reserved = 1;
-        assert!(!place.has_no_acl(&sb, &header));
+        assert!(!place.has_no_acl(&sb, &inode));
         sb.xattr_filter_reserved = 0;
         sb.compat = CompatFeatures::new(0x3b);
-        assert!(!place.has_no_acl(&sb, &header));
+        assert!(!place.has_no_acl(&sb, &inode));
     }
 }
 
@@ -566,11 +567,15 @@ fn headers() {
     for count in 0..=u8::MAX {
         image.bytes[512 + 4] = count;
         if count <= 3 {
-            assert!(image.body().is_ok());
+            let body = image.body().unwrap();
+            assert_eq!(image.place.body_from_bits(body.bits()), Some(body));
+            assert_eq!(place(1).body_from_bits(body.bits()).is_some(), count == 0);
         } else {
             assert_eq!(image.body(), error(XattrError::SharedCount(count)));
         }
     }
+    assert_eq!(image.place.body_from_bits(0), None);
+    assert_eq!(image.place.body_from_bits((1 << 63) - 1), None);
     let bad = XattrError::SharedCount(7);
     assert_eq!(bad.kind(), ErrorKind::Corrupted);
     assert_eq!(bad.to_string(), "invalid h_shared_count 7");
