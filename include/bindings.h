@@ -5,6 +5,7 @@
  */
 #include <linux/fs.h>
 #include <linux/backing-dev.h>
+#include <linux/backing-file.h>
 #include <linux/crc32.h>
 #include <linux/dax.h>
 #include <linux/exportfs.h>
@@ -13,6 +14,8 @@
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
 #include <linux/posix_acl_xattr.h>
+#include <linux/pseudo_fs.h>
 #include <linux/statfs.h>
 #include "erofs_consts.h"
 #include "erofs_vfs.h"
+#include "../src/vfs/trace_erofs.h"

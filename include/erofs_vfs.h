@@ -27,7 +27,7 @@ struct folio *erofs_helper_find_metadata(struct address_space *mapping, pgoff_t 
 struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
 					 struct file *file, pgoff_t index,
-					 bool ahead);
+					 unsigned long ahead);
 
 /* linux/bio.h */
 void erofs_helper_bio_first_folio(struct folio_iter *fi, struct bio *bio);
@@ -61,6 +61,10 @@ const struct cred *erofs_helper_revert_creds(const struct cred *cred);
 int erofs_helper_get_current_ioprio(void);
 bool erofs_helper_fatal_signal_pending(void);
 void erofs_helper_cond_resched(void);
+
+/* linux/moduleparam.h */
+extern unsigned int erofs_lzma_streams, erofs_deflate_streams, erofs_zstd_streams;
+void erofs_helper_settle_params(void);
 
 /* linux/backing-dev.h */
 struct backing_dev_info *erofs_helper_bdi_get(struct backing_dev_info *bdi);

@@ -25,7 +25,8 @@ use crate::{
         mapping::{
             MappingOperations,
             Readahead, //
-        }, //
+        },
+        trace, //
     },
     volume::On, //
 };
@@ -137,11 +138,13 @@ impl<K: On> MappingOperations for Data<K> {
     type Fs = Erofs;
 
     fn read_folio(inode: &INode<Erofs>, folio: LockedFolio<'_>) -> Result {
+        trace::read_folio(inode, inode.data().nid().get(), &folio, true);
         let volume = K::volume(inode.super_block()).ok_or(EIO)?;
         Request::new(inode, volume, 1, false).read(folio)
     }
 
     fn readahead(inode: &INode<Erofs>, window: &mut Readahead<'_>) {
+        trace::readahead(inode, inode.data().nid().get(), window, true);
         let sb = inode.super_block();
         let Some(volume) = K::volume(sb) else {
             return;

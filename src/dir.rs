@@ -20,6 +20,7 @@ use crate::{
         DirBlock,
         DirError,
         FilePos,
+        Nid,
         Placement, //
     },
     super_block::{
@@ -37,7 +38,11 @@ use crate::{
             DirectoryOperations, //
         },
         inode::INode,
-        metadata::PageBytes, //
+        metadata::{
+            Ahead,
+            PageBytes, //
+        },
+        trace, //
     },
     volume, //
 };
@@ -74,14 +79,23 @@ impl Failure {
 }
 
 /// The `len` bytes of `dir` from `pos` on, which are in one block; fewer if the image ends there.
-fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
+/// `wanted` says how many bytes from there on will be asked for, if that is known; with 0, this is
+/// all.
+fn block(dir: &INode<Erofs>, pos: FilePos, len: usize, wanted: Option<u64>) -> Result<PageBytes> {
     let sb = dir.super_block();
     let info = dir.data();
     let extent = info.map(sb, pos, len as u64)?;
     let extent = extent.and_then(|extent| extent.from(pos));
-    let mut bytes = match extent.ok_or(EFSCORRUPTED)?.at {
+    let extent = extent.ok_or(EFSCORRUPTED)?;
+    let ahead = match wanted {
+        None => Ahead::Sequence,
+        Some(0) => Ahead::Nothing,
+        // From the end of the extent on, the directory goes on elsewhere.
+        Some(wanted) => Ahead::Bytes(wanted.min(extent.len)),
+    };
+    let mut bytes = match extent.at {
         Placement::Device { id, pos } => {
-            volume::bytes(sb, id, pos).map_err(|e| info.refuse(sb, &e, e.kind()))??
+            volume::bytes(sb, id, pos, ahead).map_err(|e| info.refuse(sb, &e, e.kind()))??
         }
         Placement::Inline { pos } => metadata::bytes(sb, pos)?,
         Placement::Hole => {
@@ -96,26 +110,33 @@ fn block(dir: &INode<Erofs>, pos: FilePos, len: usize) -> Result<PageBytes> {
     Ok(bytes)
 }
 
-impl DirectoryOperations for Directory {
-    type Fs = Erofs;
-
-    fn lookup(dir: &INode<Erofs>, dentry: LookupDentry<'_, Erofs>) -> Result<Looked> {
-        let name = dentry.name();
-        if name.len() > NAME_MAX {
-            return Err(ENAMETOOLONG);
-        }
-        let sb = dir.super_block();
-        let bits = sb.data().disk.block_bits;
+impl Directory {
+    /// The nid that `dir` has under `name`, if any.
+    #[inline]
+    pub(crate) fn find(dir: &INode<Erofs>, name: &[u8]) -> Result<Option<Nid>> {
+        let bits = dir.super_block().data().disk.block_bits;
         let mut short = false;
         let found = ondisk::lookup(dir.size(), bits, name, |pos, len| {
-            let bytes = block(dir, pos, len).map_err(Failure::Read)?;
+            let bytes = block(dir, pos, len, None).map_err(Failure::Read)?;
             short |= bytes.len() < len;
             Ok::<_, Failure>(bytes)
         })
         .map_err(|e| e.report(dir, short))?;
+        Ok(found.map(|entry| entry.nid))
+    }
+}
 
-        let inode = match found {
-            Some(entry) => Some(iget(sb, entry.nid)?),
+impl DirectoryOperations for Directory {
+    type Fs = Erofs;
+
+    fn lookup(dir: &INode<Erofs>, dentry: LookupDentry<'_, Erofs>) -> Result<Looked> {
+        trace::lookup(dir, dir.data().nid().get(), &dentry);
+        let name = dentry.name();
+        if name.len() > NAME_MAX {
+            return Err(ENAMETOOLONG);
+        }
+        let inode = match Self::find(dir, name)? {
+            Some(nid) => Some(iget(dir.super_block(), nid)?),
             None => None,
         };
         dentry.splice(inode)
@@ -123,7 +144,8 @@ impl DirectoryOperations for Directory {
 
     fn read_dir(dir: &INode<Erofs>, emitter: &mut DirEmitter<'_>) -> Result {
         let info = dir.data();
-        let disk = &dir.super_block().data().disk;
+        let super_info = dir.super_block().data();
+        let (disk, tunables) = (&super_info.disk, &super_info.tunables);
         let size = dir.size();
         let block_size = u64::from(disk.block_bits.size());
 
@@ -137,14 +159,16 @@ impl DirectoryOperations for Directory {
             }
             let start = disk.block_bits.round_down(emitter.pos());
             let len = size.wrapping_sub(start).min(block_size);
-            let bytes = block(dir, FilePos::new(start), len as usize).inspect_err(|e| {
-                fs_err!(
-                    dir.super_block(),
-                    "failed to readdir at {start} of nid {}: {}",
-                    info.nid(),
-                    e.to_errno()
-                );
-            })?;
+            let wanted = u64::from(tunables.dir_ra_bytes.get());
+            let bytes =
+                block(dir, FilePos::new(start), len as usize, Some(wanted)).inspect_err(|e| {
+                    fs_err!(
+                        dir.super_block(),
+                        "failed to readdir at {start} of nid {}: {}",
+                        info.nid(),
+                        e.to_errno()
+                    );
+                })?;
             let short = bytes.len() < len as usize;
             let block = DirBlock::new(bytes, len as usize)
                 .map_err(|e| Failure::from(e).report(dir, short))?;

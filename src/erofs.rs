@@ -14,23 +14,30 @@
 mod backing;
 mod data;
 mod dir;
+mod export;
 mod inode;
 mod iomap;
 mod metadata;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;
+mod share;
 mod super_block;
+mod sysfs;
 mod vfs;
 mod volume;
 mod xattr;
 
 use crate::{
+    share::SHARED_PAGES,
     super_block::{
         Erofs,
         FILE_SYSTEM_TYPE, //
     },
-    vfs::registration::Registration, //
+    vfs::{
+        registration::Registration,
+        shared::SharedMount, //
+    }, //
 };
 use kernel::prelude::*;
 
@@ -46,10 +53,15 @@ module! {
 /// The loaded module.
 struct Module {
     _registration: Registration<Erofs>,
+    // After it: inodes of mounts refer to shared ones.
+    _shared: SharedMount<Erofs>,
 }
 
 impl kernel::Module for Module {
     fn init(module: &'static ThisModule) -> Result<Self> {
+        vfs::params::settle();
+
+        let shared = SHARED_PAGES.mount()?;
         // Last, as nothing may fail once the filesystem can be mounted.
         let registration = FILE_SYSTEM_TYPE.register(module).inspect_err(|e| {
             if *e == EBUSY {
@@ -59,6 +71,7 @@ impl kernel::Module for Module {
 
         Ok(Self {
             _registration: registration,
+            _shared: shared,
         })
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     ondisk::{
         self,
         inode::EXTENDED_SIZE,
+        units::Position as _,
         ChunkMap,
         ErrorKind,
         Extent,
@@ -29,9 +30,11 @@ use crate::{
         Layout,
         MetaPos,
         Nid,
+        Placement,
         Superblock,
         XattrPlace, //
     },
+    share,
     super_block::{
         errno,
         Erofs, //
@@ -42,12 +45,17 @@ use crate::{
             Attributes,
             INode,
             Iget,
+            NewInode,
             Special,
             SymlinkTarget, //
         },
         log,
-        mapping::MappingTables,
-        super_block::SuperBlock, //
+        mapping::{
+            MappingOperations,
+            MappingTables, //
+        },
+        super_block::SuperBlock,
+        trace, //
     },
     volume::{
         InFile,
@@ -129,11 +137,23 @@ impl InodeInfo {
         pos: FilePos,
         want: u64,
     ) -> Result<Option<Extent>> {
-        match &self.map {
+        let asked = || trace::Map {
+            nid: self.nid.get(),
+            la: pos.get(),
+            llen: want,
+            ..trace::Map::default()
+        };
+        trace::map_blocks_enter(sb, asked);
+        let found = match &self.map {
             Map::Flat(map) => map.map(pos).map_err(|e| self.refuse(sb, &e, e.kind())),
             Map::Chunk(map) => self.map_chunks(sb, map, pos, want),
             Map::Unknown => Err(EOPNOTSUPP),
-        }
+        };
+        trace::map_blocks_exit(sb, || match &found {
+            Ok(extent) => (traced(asked(), extent.and_then(|e| e.from(pos))), Ok(())),
+            Err(e) => (asked(), Err(*e)),
+        });
+        found
     }
 
     #[inline(never)]
@@ -171,6 +191,25 @@ impl InodeInfo {
     }
 }
 
+/// What the trace shows of `extent`, for which `asked` was asked.
+fn traced(asked: trace::Map, extent: Option<Extent>) -> trace::Map {
+    let Some(extent) = extent else {
+        return asked;
+    };
+    let (pa, mflags) = match extent.at {
+        Placement::Hole => (0, 0),
+        Placement::Device { pos, .. } => (pos.get(), trace::MAPPED),
+        Placement::Inline { pos } => (pos.byte(), trace::MAPPED | trace::META),
+    };
+    trace::Map {
+        pa,
+        llen: extent.len,
+        plen: extent.len,
+        mflags,
+        ..asked
+    }
+}
+
 /// The live inode `nid`.
 ///
 /// # Errors
@@ -191,6 +230,9 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         fs_err!(sb, "inode outside of the image @ nid {nid}");
         return Err(EFSCORRUPTED);
     };
+    let bits = info.disk.block_bits;
+    let block = pos.byte().wrapping_shr(bits.bits().into());
+    trace::fill_inode(sb, nid.get(), block, bits.offset_in(pos));
     let (disk, may_have_acl) = read(sb, nid, pos)?.map_err(refused)?;
     let attributes = Attributes {
         mode: disk.mode,
@@ -204,7 +246,9 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         may_have_acl,
     };
     let as_it_is = matches!(disk.layout, Layout::FlatPlain { .. } | Layout::Chunk { .. });
-    if disk.kind == FileKind::Regular && as_it_is && sb.options().dax_always() {
+    let is_internal = [info.disk.packed_nid, info.disk.metabox_nid].contains(&Some(nid));
+    let is_dax = disk.kind == FileKind::Regular && as_it_is && sb.options().dax_always();
+    if is_dax && !is_internal {
         new.set_dax();
     }
     let data = InodeInfo {
@@ -218,8 +262,8 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     Ok(match disk.kind {
         FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),
         FileKind::Regular => match info.medium {
-            Medium::Block(_) => new.regular(&attributes, &DATA_ON_BLOCK, data),
-            Medium::File(_) => new.regular(&attributes, &DATA_IN_FILE, data),
+            Medium::Block(_) => regular(sb, new, &attributes, &DATA_ON_BLOCK, data),
+            Medium::File(_) => regular(sb, new, &attributes, &DATA_IN_FILE, data),
         },
         FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
             Some(target) => {
@@ -238,6 +282,24 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
         FileKind::Fifo => new.special(&attributes, Special::Fifo, data),
         FileKind::Socket => new.special(&attributes, Special::Socket, data),
     })
+}
+
+/// Makes a regular file of `new`, with a page cache of its own or a shared one.
+#[inline]
+fn regular<M: MappingOperations<Fs = Erofs>>(
+    sb: &SuperBlock<Erofs>,
+    new: NewInode<Erofs>,
+    attributes: &Attributes,
+    tables: &'static MappingTables<M>,
+    data: InodeInfo,
+) -> ARef<INode<Erofs>> {
+    if sb.options().inode_share() {
+        let shared = share::inode(sb, data.nid, &data.xattrs, attributes.size, tables);
+        if let Some(shared) = shared {
+            return new.sharing(attributes, tables, data, shared);
+        }
+    }
+    new.regular(attributes, tables, data)
 }
 
 /// Reads the inode at `pos`, and whether it may have ACLs.

@@ -13,6 +13,7 @@ use crate::{
         Backing,
         Medium, //
     },
+    metadata,
     ondisk::{
         DeviceId,
         FilePos,
@@ -118,16 +119,15 @@ fn map<K: Told>(inode: &INode<Erofs>, pos: u64, len: u64, purpose: Purpose) -> R
             let addr = run.device.position(run.pos).ok_or(EIO)?;
             K::place(sb, run.device, run.id, addr, purpose)?
         }
-        At::Inline(MetaPos::Image(from)) => Place::Inline {
-            addr: volume.primary().position(from),
+        At::Inline(from) => Place::Inline {
+            addr: match from {
+                MetaPos::Image(from) => volume.primary().position(from),
+                MetaPos::Metabox(_) => None,
+            },
             bytes: match purpose {
                 Purpose::Report => None,
-                _ => Some(volume.primary().bytes(from)?),
+                _ => Some(metadata::bytes(sb, from)?),
             },
-        },
-        At::Inline(MetaPos::Metabox(_)) => Place::Inline {
-            addr: None,
-            bytes: None,
         },
     };
     Ok(Extent {

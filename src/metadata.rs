@@ -18,6 +18,7 @@ use crate::{
         Erofs, //
     },
     vfs::{
+        self,
         metadata::PageBytes,
         super_block::SuperBlock, //
     }, //
@@ -101,5 +102,13 @@ impl<E> ondisk::Metadata for Metadata<'_, E> {
     #[inline]
     fn view(&self, pos: MetaPos) -> core::result::Result<PageBytes, Failure<E>> {
         bytes(self.sb, pos).map_err(Failure::Read)
+    }
+
+    fn keep_on(&self) -> core::result::Result<(), Failure<E>> {
+        if vfs::fatal_signal_pending() {
+            return Err(Failure::Read(EINTR));
+        }
+        vfs::cond_resched();
+        Ok(())
     }
 }

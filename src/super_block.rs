@@ -15,6 +15,7 @@ use crate::{
         Image,
         Medium, //
     },
+    fs_err,
     fs_info,
     inode::{
         self,
@@ -33,14 +34,24 @@ use crate::{
         self,
         Options, //
     },
+    share::SHARED_PAGES,
+    sysfs::{
+        self,
+        Tunables, //
+    },
     vfs::{
         self,
         backing_file::BackingFile,
         context::{
             MountContext,
             MountLog,
+            OwnedString,
             Parameter,
             Parameters, //
+        },
+        export::{
+            ExportTables,
+            Exports, //
         },
         inode::{
             INode,
@@ -48,6 +59,7 @@ use crate::{
         },
         internal::InternalInode,
         registration::FileSystemType,
+        shared::SharedPages,
         stat::{
             Stat,
             StatFs, //
@@ -58,7 +70,8 @@ use crate::{
             RemountFlags,
             SuperBlock,
             SuperTables, //
-        }, //
+        },
+        sysfs::Attribute, //
     },
     volume,
     xattr::{
@@ -80,6 +93,7 @@ use kernel::{
 /// The filesystem type.
 pub(crate) static FILE_SYSTEM_TYPE: FileSystemType<Erofs> = FileSystemType::new();
 static SUPER_TABLES: SuperTables<Erofs> = SuperTables::new();
+static EXPORT_TABLES: ExportTables<Erofs> = ExportTables::new();
 static INODE_TABLES: InodeTables<Erofs> = InodeTables::new();
 
 /// The filesystem.
@@ -91,6 +105,8 @@ pub(crate) struct SuperInfo {
     pub(crate) disk: ondisk::Superblock,
     /// Where the image is.
     pub(crate) medium: Medium,
+    /// What can be changed in sysfs.
+    pub(crate) tunables: Tunables,
     /// Where the rest of it is.
     pub(crate) devices: Devices,
     /// Whether it can be used where it is in persistent memory.
@@ -99,6 +115,8 @@ pub(crate) struct SuperInfo {
     internal: [InternalInode<Erofs>; 2],
     /// The long prefixes of names of extended attributes.
     prefixes: SetOnce<Prefixes>,
+    /// Who vouches for the fingerprints of files (`domain_id`).
+    pub(crate) domain: Option<OwnedString>,
 }
 
 impl SuperInfo {
@@ -109,14 +127,17 @@ impl SuperInfo {
         medium: Medium,
         devices: Devices,
         can_dax: bool,
+        domain: Option<OwnedString>,
     ) -> Result<KBox<Self>> {
         let info = Self {
             disk: KBox::into_inner(disk),
             medium,
             devices,
             can_dax,
+            tunables: Tunables::new(),
             internal: [const { InternalInode::new() }; 2],
             prefixes: SetOnce::new(),
+            domain,
         };
         Ok(KBox::new(info, GFP_KERNEL)?)
     }
@@ -177,6 +198,23 @@ impl Erofs {
     /// others, so that the depth of the kernel's stack is bounded.
     pub(crate) fn check_stacking(file: &BackingFile) -> bool {
         file.stack_depth() == 0 && !file.is_on_file_backed::<Self>()
+    }
+
+    /// Refuses options that do not go together.
+    #[inline(never)]
+    fn check_options(sb: &mut NewSuperBlock<'_, Self>) -> Result {
+        let options = sb.options();
+        let why = if !options.inode_share() {
+            return Ok(());
+        } else if options.domain_id.is_none() {
+            "domain_id is needed when inode_share is on"
+        } else if options.dax_always() {
+            "FSDAX is not allowed when inode_share is on"
+        } else {
+            return Ok(());
+        };
+        sb.error(format_args!("{why}"));
+        Err(EINVAL)
     }
 
     /// Where the image is, by the options. Not inlined, for the sake of the stack.
@@ -332,12 +370,28 @@ impl FileSystem for Erofs {
         &FILE_SYSTEM_TYPE
     }
 
+    fn shared_pages() -> &'static SharedPages<Self> {
+        &SHARED_PAGES
+    }
+
     fn super_tables() -> &'static SuperTables<Self> {
         &SUPER_TABLES
     }
 
     fn inode_tables() -> &'static InodeTables<Self> {
         &INODE_TABLES
+    }
+
+    fn exports() -> Exports<Self> {
+        EXPORT_TABLES.all()
+    }
+
+    fn features() -> &'static [Attribute<FileSystemType<Self>>] {
+        &sysfs::FEATURES
+    }
+
+    fn attributes(_sb: &SuperBlock<Self>) -> &'static [Attribute<SuperBlock<Self>>] {
+        &sysfs::OF_MOUNT
     }
 
     fn parameters() -> Parameters {
@@ -386,6 +440,7 @@ impl FileSystem for Erofs {
     // Not inlined, for the sake of the stack.
     #[inline(never)]
     fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<SuperInfo>> {
+        Self::check_options(sb)?;
         let medium = Self::open_image(sb)?;
         let disk = Self::read_superblock(sb, &medium)?;
         let devices = volume::open(sb, &disk, &medium)?;
@@ -397,11 +452,11 @@ impl FileSystem for Erofs {
         sb.set_uuid(&disk.uuid);
         set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
         let can_dax = sb.find_dax() && disk.block_bits.bits() == PAGE_BITS;
-        SuperInfo::new(disk, medium, devices, can_dax)
+        let domain = sb.options().domain_id.take();
+        SuperInfo::new(disk, medium, devices, can_dax, domain)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
-        Self::load_internal(sb, log)?;
         let nid: Nid = sb.data().disk.root_nid;
 
         if sb.options().dax_always() && !sb.data().can_dax {
@@ -411,6 +466,11 @@ impl FileSystem for Erofs {
             );
             sb.options().turn_dax_off();
         }
+        if sb.options().inode_share() && sb.data().disk.ishare_xattr_prefix.is_none() {
+            fs_info!(sb, "no fingerprints in the image. Turning off inode_share.");
+            sb.options().turn_inode_share_off();
+        }
+        Self::load_internal(sb, log)?;
         let root = inode::iget(sb, nid).inspect_err(|e| {
             log.error::<Self>(format_args!(
                 "cannot read the root directory (nid {nid}): {}",
@@ -442,9 +502,21 @@ impl FileSystem for Erofs {
 
     fn reconfigure(sb: &SuperBlock<Self>, options: &Options, flags: &mut RemountFlags) -> Result {
         let info = sb.data();
+        let can_share = info.disk.ishare_xattr_prefix.is_some();
 
+        // The domain is the one that it was mounted with: one that is named now does not count.
+        if options.inode_share() && can_share && (info.domain.is_none() || options.dax_always()) {
+            fs_err!(
+                sb,
+                "inode_share needs the domain_id of the mount, and no FSDAX"
+            );
+            return Err(EINVAL);
+        }
         // An option that is not given is back at its default.
         sb.options().take_over(options);
+        if !can_share {
+            sb.options().turn_inode_share_off();
+        }
         if !info.can_dax && options.dax_always() {
             sb.options().turn_dax_off();
         }
@@ -472,9 +544,16 @@ impl FileSystem for Erofs {
         });
     }
 
+    fn label(sb: &SuperBlock<Self>) -> &[u8] {
+        let name = &sb.data().disk.volume_name;
+        name.split(|byte| *byte == 0).next().unwrap_or(name)
+    }
+
     fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile) {
-        let file_backed = matches!(sb.data().medium, Medium::File(_));
-        sb.options().show(seq, file_backed);
+        let info = sb.data();
+        let file_backed = matches!(info.medium, Medium::File(_));
+        sb.options()
+            .show(seq, file_backed, info.disk.is_compressed());
     }
 
     fn getattr(inode: &INode<Self>, stat: &mut Stat<'_>) {

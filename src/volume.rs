@@ -42,7 +42,10 @@ use crate::{
             open_file,
             OwnedString, //
         },
-        metadata::PageBytes,
+        metadata::{
+            Ahead,
+            PageBytes, //
+        },
         super_block::{
             NewSuperBlock,
             SuperBlock, //
@@ -101,28 +104,30 @@ impl On for InFile {
 }
 
 /// Bytes in place: those at `pos` of device `id`, to the end of the page at least unless the device
-/// ends before. The outer error is of the address.
+/// ends before; `ahead` says what to read with them. The outer error is of the address.
 #[inline]
 pub(crate) fn bytes(
     sb: &SuperBlock<Erofs>,
     id: DeviceId,
     pos: ImagePos,
+    ahead: Ahead,
 ) -> core::result::Result<Result<PageBytes>, DeviceError> {
     fn bytes_on<K: On>(
         sb: &SuperBlock<Erofs>,
         id: DeviceId,
         pos: ImagePos,
+        ahead: Ahead,
     ) -> core::result::Result<Result<PageBytes>, DeviceError> {
         let Some(volume) = K::volume(sb) else {
             return Ok(Err(EIO));
         };
         let run = volume.run(id, pos)?;
-        Ok(run.device.bytes(run.pos))
+        Ok(run.device.bytes_ahead(run.pos, ahead))
     }
 
     match sb.data().medium {
-        Medium::Block(_) => bytes_on::<OnBlock>(sb, id, pos),
-        Medium::File(_) => bytes_on::<InFile>(sb, id, pos),
+        Medium::Block(_) => bytes_on::<OnBlock>(sb, id, pos, ahead),
+        Medium::File(_) => bytes_on::<InFile>(sb, id, pos, ahead),
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
         },
         FilePos,
         Inode,
+        Nid,
         XattrEntries,
         XattrError, //
     },
@@ -70,18 +71,17 @@ impl InodeXattrs {
         }
     }
 
-    /// The header; `None` if there are no attributes.
-    fn body(&self, inode: &INode<Erofs>, meta: &Meta<'_>) -> Result<Option<XattrBody>> {
+    /// The header of the inode `nid`; `None` if there are no attributes.
+    fn body(&self, sb: &SuperBlock<Erofs>, nid: Nid, meta: &Meta<'_>) -> Result<Option<XattrBody>> {
         let Some(place) = self.place else {
             return Ok(None);
         };
         if let Some(body) = place.body_from_bits(self.header.load(Ordering::Relaxed)) {
             return Ok(Some(body));
         }
-        let disk = &inode.super_block().data().disk;
         let body = place
-            .read(meta, disk, inode.data().nid())
-            .map_err(|e| report(e, inode))?;
+            .read(meta, &sb.data().disk, nid)
+            .map_err(|e| report(e, sb, nid))?;
         self.header.store(body.bits(), Ordering::Relaxed);
         Ok(Some(body))
     }
@@ -92,11 +92,11 @@ type Meta<'a> = Metadata<'a, XattrError>;
 
 /// The errno, after logging what the image is to blame for.
 #[cold]
-fn report(e: Failure<XattrError>, inode: &INode<Erofs>) -> Error {
+fn report(e: Failure<XattrError>, sb: &SuperBlock<Erofs>, nid: Nid) -> Error {
     match e {
         Failure::Read(e) => e,
         Failure::Corrupt(e) => {
-            fs_err!(inode.super_block(), "{e} @ nid {}", inode.data().nid());
+            fs_err!(sb, "{e} @ nid {nid}");
             errno(e.kind())
         }
     }
@@ -201,21 +201,21 @@ fn on_disk(namespace: Namespace) -> ondisk::Namespace {
     }
 }
 
-/// Calls `found` with the attribute called `name` of a namespace, and with the reader that stands
-/// at it. `None` if there is none.
+/// Calls `found` with the attribute called `name` behind the prefix with this index, and with the
+/// reader that found it. `None` if there is none.
 fn find<R>(
-    inode: &INode<Erofs>,
-    namespace: ondisk::Namespace,
+    sb: &SuperBlock<Erofs>,
+    nid: Nid,
+    xattrs: &InodeXattrs,
+    index: u8,
     name: &[u8],
     found: impl FnOnce(&mut XattrEntries<'_, Meta<'_>>, &ondisk::XattrEntry) -> Found<R>,
 ) -> Result<Option<R>> {
-    let sb = inode.super_block();
     let info = sb.data();
     let meta = Meta::new(sb);
-    let Some(body) = inode.data().xattrs().body(inode, &meta)? else {
+    let Some(body) = xattrs.body(sb, nid, &meta)? else {
         return Ok(None);
     };
-    let index = namespace.index();
     if name.len() > NAME_MAX {
         return if body.may_have(&info.disk, index, name) {
             Err(ERANGE)
@@ -223,16 +223,31 @@ fn find<R>(
             Ok(None)
         };
     }
-    let mut entries = body.entries(&meta, &info.disk, inode.data().nid());
+    let mut entries = body.entries(&meta, &info.disk, nid);
     let result = match entries.find(info.prefixes(), index, name) {
         Ok(Some(entry)) => found(&mut entries, &entry).map(Some),
         Ok(None) => Ok(None),
         Err(e) => Err(e),
     };
-    result.map_err(|e| report(e, inode))
+    result.map_err(|e| report(e, sb, nid))
 }
 
 type Found<R> = core::result::Result<R, Failure<XattrError>>;
+
+/// The value of the attribute called `name` behind the prefix with this index, if there is one.
+pub(crate) fn value(
+    sb: &SuperBlock<Erofs>,
+    nid: Nid,
+    xattrs: &InodeXattrs,
+    index: u8,
+    name: &[u8],
+) -> Result<Option<KVec<u8>>> {
+    find(sb, nid, xattrs, index, name, |entries, entry| {
+        let mut value = zeroed(entry.value_size.into()).map_err(Failure::Read)?;
+        entries.copy_value(entry, &mut value)?;
+        Ok(value)
+    })
+}
 
 /// The extended attributes of inodes.
 pub(crate) struct Xattrs;
@@ -246,26 +261,35 @@ impl XattrOperations for Xattrs {
         name: &[u8],
         out: Option<&mut [u8]>,
     ) -> Result<usize> {
-        let options = inode.super_block().options();
-        if matches!(namespace, Namespace::User) && !options.user_xattr() {
+        let (sb, info) = (inode.super_block(), inode.data());
+        if matches!(namespace, Namespace::User) && !sb.options().user_xattr() {
             return Err(EOPNOTSUPP);
         }
-        find(inode, on_disk(namespace), name, |entries, entry| {
-            let len = usize::from(entry.value_size);
-            if let Some(out) = out {
-                let out = out.get_mut(..len).ok_or(Failure::Read(ERANGE))?;
-                entries.copy_value(entry, out)?;
-            }
-            Ok(len)
-        })?
+        let index = on_disk(namespace).index();
+        find(
+            sb,
+            info.nid(),
+            info.xattrs(),
+            index,
+            name,
+            |entries, entry| {
+                let len = usize::from(entry.value_size);
+                if let Some(out) = out {
+                    let out = out.get_mut(..len).ok_or(Failure::Read(ERANGE))?;
+                    entries.copy_value(entry, out)?;
+                }
+                Ok(len)
+            },
+        )?
         .ok_or(ENODATA)
     }
 
     fn list(inode: &INode<Erofs>, out: Option<&mut [u8]>) -> Result<usize> {
         let sb = inode.super_block();
         let info = sb.data();
+        let nid = inode.data().nid();
         let meta = Meta::new(sb);
-        let Some(body) = inode.data().xattrs().body(inode, &meta)? else {
+        let Some(body) = inode.data().xattrs().body(sb, nid, &meta)? else {
             return Ok(0);
         };
         let visible = |namespace| match namespace {
@@ -274,9 +298,9 @@ impl XattrOperations for Xattrs {
             ondisk::Namespace::Security => true,
             ondisk::Namespace::AclAccess | ondisk::Namespace::AclDefault => sb.has_posix_acl(),
         };
-        body.entries(&meta, &info.disk, inode.data().nid())
+        body.entries(&meta, &info.disk, nid)
             .list(info.prefixes(), visible, out)
-            .map_err(|e| report(e, inode))?
+            .map_err(|e| report(e, sb, nid))?
             .ok_or(ERANGE)
     }
 
@@ -285,10 +309,7 @@ impl XattrOperations for Xattrs {
             Acl::Access => ondisk::Namespace::AclAccess,
             Acl::Default => ondisk::Namespace::AclDefault,
         };
-        find(inode, namespace, &[], |entries, entry| {
-            let mut value = zeroed(entry.value_size.into()).map_err(Failure::Read)?;
-            entries.copy_value(entry, &mut value)?;
-            Ok(value)
-        })
+        let (sb, info) = (inode.super_block(), inode.data());
+        value(sb, info.nid(), info.xattrs(), namespace.index(), &[])
     }
 }

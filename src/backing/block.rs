@@ -13,6 +13,7 @@ use crate::{
         block_device::OpenBlockDevice,
         metadata::{
             self,
+            Ahead,
             MetadataState,
             PageBytes, //
         }, //
@@ -73,9 +74,9 @@ impl<'a> Backing for Block<'a> {
     }
 
     #[inline]
-    fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
+    fn bytes_ahead(self, pos: ImagePos, ahead: Ahead) -> Result<PageBytes> {
         let pos = self.position(pos).ok_or(EIO)?;
-        metadata::of_block_device(self.device, &self.place.metadata, pos)
+        metadata::of_block_device(self.device, &self.place.metadata, pos, ahead)
     }
 
     fn read_len(self, _pos: ImagePos, len: u64) -> u64 {

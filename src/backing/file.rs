@@ -15,6 +15,7 @@ use crate::{
         bio::ReadBio,
         metadata::{
             self,
+            Ahead,
             MetadataState,
             PageBytes, //
         }, //
@@ -77,8 +78,9 @@ impl<'a> Backing for &'a ImageFile {
     }
 
     #[inline]
-    fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
-        metadata::of_file(&self.file, &self.metadata, self.position(pos).ok_or(EIO)?)
+    fn bytes_ahead(self, pos: ImagePos, ahead: Ahead) -> Result<PageBytes> {
+        let pos = self.position(pos).ok_or(EIO)?;
+        metadata::of_file(&self.file, &self.metadata, pos, ahead)
     }
 
     fn read_len(self, pos: ImagePos, len: u64) -> u64 {

@@ -26,7 +26,10 @@ use crate::{
             BlockDevice,
             ReadBio, //
         },
-        metadata::PageBytes, //
+        metadata::{
+            Ahead,
+            PageBytes, //
+        }, //
     }, //
 };
 use kernel::prelude::*;
@@ -47,12 +50,13 @@ pub(crate) trait Backing: Copy {
     fn other(others: Self::Others, index: usize) -> Option<Self>;
 
     /// Bytes in place: those at `pos` and what follows them closely, to the end of the page at
-    /// least unless the image ends before.
+    /// least unless the image ends before. `ahead` says what to read together with them if they
+    /// have to be read.
     ///
     /// # Errors
     ///
     /// `EIO` where the backing cannot be read or has no such bytes.
-    fn bytes(self, pos: ImagePos) -> Result<PageBytes>;
+    fn bytes_ahead(self, pos: ImagePos, ahead: Ahead) -> Result<PageBytes>;
 
     /// How many bytes to read from `pos` on in order to get `len` of them: as many, or more where
     /// the backing can only be read in units of its own. Not beyond the end of the block.
@@ -108,9 +112,15 @@ impl Image<'_> {
     /// See [`Backing::bytes`].
     #[inline]
     pub(crate) fn bytes(self, pos: ImagePos) -> Result<PageBytes> {
+        self.bytes_ahead(pos, Ahead::Sequence)
+    }
+
+    /// See [`Backing::bytes_ahead`].
+    #[inline]
+    pub(crate) fn bytes_ahead(self, pos: ImagePos, ahead: Ahead) -> Result<PageBytes> {
         match self {
-            Self::Block(block) => block.bytes(pos),
-            Self::File(file) => file.bytes(pos),
+            Self::Block(block) => block.bytes_ahead(pos, ahead),
+            Self::File(file) => file.bytes_ahead(pos, ahead),
         }
     }
 

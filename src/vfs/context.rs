@@ -336,6 +336,8 @@ impl<T: FileSystem> Operations<T> {
                 T::reconfigure(sb, &info.as_ref().ok_or(EINVAL)?.options, &mut flags)?;
                 // Nothing of these filesystems can be written.
                 (*fc).sb_flags = flags.0 | extra::CONST_SB_RDONLY as u32;
+                // What `RemountFlags` changes is none of the flags that a remount changes anyway.
+                (*fc).sb_flags_mask |= extra::CONST_SB_POSIXACL as u32;
             }
             Ok(0)
         })
@@ -571,6 +573,17 @@ impl Parameter<'_> {
 
     /// Tells the person who mounts what is wrong with the value.
     pub(crate) fn invalid(&self, args: fmt::Arguments<'_>) -> Error {
+        self.log(args);
+        EINVAL
+    }
+
+    /// Tells the person who mounts that this, which names the option, is not built in. The mount
+    /// goes on without it.
+    pub(crate) fn unsupported(&self, what: fmt::Arguments<'_>) {
+        self.log(format_args!("{what} not supported"));
+    }
+
+    fn log(&self, args: fmt::Arguments<'_>) {
         // SAFETY: The context is the caller's for this call. Without a log in it, `logfc` prints
         // to the kernel log.
         unsafe {
@@ -583,6 +596,5 @@ impl Parameter<'_> {
                 core::ptr::from_ref(&args).cast::<c_void>(),
             );
         }
-        EINVAL
     }
 }

@@ -12,6 +12,7 @@ use core::marker::PhantomData;
 use kernel::{
     bindings,
     error::from_err_ptr,
+    ffi::c_uint,
     prelude::*,
     sync::aref::ARef, //
 };
@@ -23,6 +24,7 @@ use kernel::{
 /// to one directory, the VFS moves subtrees there.
 pub(crate) struct LookupDentry<'a, T: FileSystem> {
     raw: *mut bindings::dentry,
+    flags: c_uint,
     _life: PhantomData<&'a T>,
 }
 
@@ -34,11 +36,21 @@ impl<'a, T: FileSystem> LookupDentry<'a, T> {
     ///
     /// `raw` must be the dentry that the VFS passed to a `->lookup` of a directory of `T`, which
     /// is still running.
-    pub(super) unsafe fn from_raw(raw: *mut bindings::dentry) -> Self {
+    pub(super) unsafe fn from_raw(raw: *mut bindings::dentry, flags: c_uint) -> Self {
         Self {
             raw,
+            flags,
             _life: PhantomData,
         }
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::dentry {
+        self.raw
+    }
+
+    /// What the lookup is for (`LOOKUP_*`).
+    pub(super) fn flags(&self) -> c_uint {
+        self.flags
     }
 
     /// The name looked up: not empty, without NUL or slash.

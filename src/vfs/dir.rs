@@ -14,6 +14,7 @@ use super::{
         self,
         INode, //
     },
+    ioctl,
     iomap,
     metadata::PageBytes,
     super_block::FileSystem,
@@ -119,6 +120,8 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
                 llseek: Some(bindings::generic_file_llseek),
                 read: Some(bindings::generic_read_dir),
                 iterate_shared: Some(Self::iterate),
+                unlocked_ioctl: Some(ioctl::ioctl::<D::Fs>),
+                compat_ioctl: bindings::compat_ptr_ioctl,
                 setlease: Some(extra::generic_setlease),
                 ..pin_init::zeroed()
             },
@@ -133,10 +136,11 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
     unsafe extern "C" fn lookup(
         dir: *mut bindings::inode,
         dentry: *mut bindings::dentry,
-        _flags: kernel::ffi::c_uint,
+        flags: kernel::ffi::c_uint,
     ) -> *mut bindings::dentry {
         // SAFETY: By contract.
-        let (dir, dentry) = unsafe { (INode::from_raw(dir), LookupDentry::from_raw(dentry)) };
+        let (dir, dentry) =
+            unsafe { (INode::from_raw(dir), LookupDentry::from_raw(dentry, flags)) };
 
         match D::lookup(dir, dentry) {
             Ok(Looked(dentry)) => dentry,

@@ -182,6 +182,11 @@ impl<'a> LockedFolio<'a> {
         }
     }
 
+    #[inline]
+    pub(super) fn as_raw(&self) -> *mut bindings::folio {
+        self.folio.as_ptr()
+    }
+
     /// Byte position in the file.
     #[inline]
     pub(crate) fn pos(&self) -> u64 {

@@ -60,13 +60,13 @@ struct folio *erofs_helper_find_metadata(struct address_space *mapping, pgoff_t 
 }
 
 /*
- * The folio of a page of metadata, read if need be, and with it pages that
- * follow a sequence of others.
+ * The folio of a page of metadata, read if need be, and with it others: as many
+ * pages in all, and what follows a sequence; only the one if none.
  */
 struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
 					 struct file *file, pgoff_t index,
-					 bool ahead)
+					 unsigned long ahead)
 {
 	struct folio *folio;
 
@@ -77,7 +77,7 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 		return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
 	}
 	if (ahead) {
-		page_cache_sync_readahead(mapping, ra, file, index, 1);
+		page_cache_sync_readahead(mapping, ra, file, index, ahead);
 		ra->prev_pos = (loff_t)index << PAGE_SHIFT;
 	}
 

@@ -16,10 +16,15 @@ use super::{
         DirectoryTables, //
     },
     extra,
+    ioctl,
     iomap,
     mapping::{
         MappingOperations,
         MappingTables, //
+    },
+    shared::{
+        self,
+        SharedInode, //
     },
     stat::Stat,
     super_block::{
@@ -326,6 +331,27 @@ impl<T: FileSystem> NewInode<T> {
         self.finish(bindings::S_IFREG, attributes, data)
     }
 
+    /// A regular file that shares the page cache of `shared`; `tables` are those it was found by.
+    pub(crate) fn sharing<M: MappingOperations<Fs = T>>(
+        self,
+        attributes: &Attributes,
+        tables: &'static MappingTables<M>,
+        data: T::InodeData,
+        shared: SharedInode<T>,
+    ) -> ARef<INode<T>> {
+        let files = T::inode_tables();
+
+        // SAFETY: By the type invariant the inode is ours. Its own mapping stays empty.
+        unsafe {
+            let inode = self.raw.as_ptr();
+            (*inode).i_op = &files.regular;
+            (*inode).__bindgen_anon_3.i_fop = &files.shared_file;
+            (*(*inode).i_mapping).a_ops = &tables.operations;
+            (*inode).i_private = shared.into_private();
+        }
+        self.finish(bindings::S_IFREG, attributes, data)
+    }
+
     /// A symlink whose target is kept in memory.
     pub(crate) fn fast_symlink(
         self,
@@ -443,6 +469,9 @@ pub(crate) struct InodeTables<T: FileSystem> {
     regular: bindings::inode_operations,
     regular_file: bindings::file_operations,
     regular_on_device: bindings::file_operations,
+    /// Of regular files that share a page cache, and of the files behind these.
+    pub(super) shared_file: bindings::file_operations,
+    pub(super) backing_file: bindings::file_operations,
     fast_symlink: bindings::inode_operations,
     paged_symlink: bindings::inode_operations,
     special: bindings::inode_operations,
@@ -469,6 +498,8 @@ impl<T: FileSystem> InodeTables<T> {
             mmap_prepare: Some(bindings::generic_file_readonly_mmap_prepare),
             get_unmapped_area: Some(bindings::thp_get_unmapped_area),
             splice_read: Some(bindings::filemap_splice_read),
+            unlocked_ioctl: Some(ioctl::ioctl::<T>),
+            compat_ioctl: bindings::compat_ptr_ioctl,
             setlease: Some(extra::generic_setlease),
             ..pin_init::zeroed()
         };
@@ -477,6 +508,8 @@ impl<T: FileSystem> InodeTables<T> {
                 fiemap: Some(iomap::fiemap::<T::Iomap>),
                 ..common
             },
+            shared_file: shared::file_operations::<T>(&regular_file),
+            backing_file: shared::backing_file_operations(),
             regular_file,
             regular_on_device: bindings::file_operations {
                 read_iter: Some(iomap::read_iter::<T::Iomap>),

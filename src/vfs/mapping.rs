@@ -43,6 +43,10 @@ pub(crate) struct Readahead<'a> {
 }
 
 impl<'a> Readahead<'a> {
+    pub(super) fn from_raw(raw: &'a mut bindings::readahead_control) -> Self {
+        Self { raw }
+    }
+
     /// The next folio.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<LockedFolio<'a>> {
@@ -58,6 +62,12 @@ impl<'a> Readahead<'a> {
         }
     }
 
+    /// The index of the next page, and how many are left.
+    #[inline]
+    pub(super) fn range(&self) -> (usize, u32) {
+        (self.raw._index, self.raw._nr_pages)
+    }
+
     /// How many pages are left.
     #[inline]
     pub(crate) fn pages(&self) -> usize {
@@ -65,9 +75,12 @@ impl<'a> Readahead<'a> {
     }
 }
 
-/// The operations of a kind of mapping; made once, as a `static`.
+/// The operations of a kind of mapping, in which `folio->mapping->host` is the inode itself, and
+/// of the shared ones of that kind ([`shared`](super::shared)), in which it is not; made once, as a `static`.
 pub(crate) struct MappingTables<M: MappingOperations> {
     pub(super) operations: bindings::address_space_operations,
+    /// For a page cache that files share.
+    pub(super) shared: bindings::address_space_operations,
     _mapping: PhantomData<M>,
 }
 
@@ -81,6 +94,11 @@ impl<M: MappingOperations> MappingTables<M> {
             operations: bindings::address_space_operations {
                 read_folio: Some(Self::read_folio),
                 readahead: Some(Self::readahead),
+                ..pin_init::zeroed()
+            },
+            shared: bindings::address_space_operations {
+                read_folio: Some(Self::shared_read_folio),
+                readahead: Some(Self::shared_readahead),
                 ..pin_init::zeroed()
             },
             _mapping: PhantomData,
@@ -126,6 +144,6 @@ impl<M: MappingOperations> MappingTables<M> {
         // SAFETY: By contract.
         let (inode, raw) = unsafe { (INode::from_raw((*(*rac).mapping).host), &mut *rac) };
 
-        M::readahead(inode, &mut Readahead { raw });
+        M::readahead(inode, &mut Readahead::from_raw(raw));
     }
 }

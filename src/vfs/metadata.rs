@@ -136,6 +136,28 @@ unsafe fn read_once(from: *const u8, to: *mut u8, len: usize) {
     step!(u8, done);
 }
 
+/// What is read together with a page of metadata that has to be read.
+#[derive(Clone, Copy)]
+pub(crate) enum Ahead {
+    /// Nothing.
+    Nothing,
+    /// Pages that follow, if this one follows a sequence of others.
+    Sequence,
+    /// This many bytes in all, which the caller will ask for, and pages that follow a sequence.
+    Bytes(u64),
+}
+
+impl Ahead {
+    /// How many pages the page cache is asked for.
+    fn pages(self) -> kernel::ffi::c_ulong {
+        match self {
+            Self::Nothing => 0,
+            Self::Sequence => 1,
+            Self::Bytes(bytes) => bytes.div_ceil(PAGE_SIZE as u64).max(1) as kernel::ffi::c_ulong,
+        }
+    }
+}
+
 /// What is remembered of reading the metadata of one mapping.
 pub(crate) struct MetadataState {
     /// To foresee what is read next. Plain numbers and flags, which any number of readers use and
@@ -217,6 +239,7 @@ pub(crate) fn of_block_device(
     device: &BlockDevice,
     state: &MetadataState,
     pos: u64,
+    ahead: Ahead,
 ) -> Result<PageBytes> {
     let index = page_index(pos)?;
 
@@ -230,7 +253,7 @@ pub(crate) fn of_block_device(
                 state.ra.get(),
                 core::ptr::null_mut(),
                 index,
-                true,
+                ahead.pages(),
             ))?;
         }
         FolioRef::from_raw(folio)
@@ -242,7 +265,17 @@ pub(crate) fn of_block_device(
 /// the credentials of its opener. Whoever has a say (LSMs, fanotify) is asked before a page is
 /// read, and of a watched file before a page that somebody else has read is used. Past the end of
 /// the file there is nothing: `EIO`.
-pub(crate) fn of_file(file: &BackingFile, state: &MetadataState, pos: u64) -> Result<PageBytes> {
+pub(crate) fn of_file(
+    file: &BackingFile,
+    state: &MetadataState,
+    pos: u64,
+    ahead: Ahead,
+) -> Result<PageBytes> {
+    let ahead = if file.has_pre_content() {
+        Ahead::Nothing
+    } else {
+        ahead
+    };
     let index = page_index(pos)?;
     let left = file
         .size()
@@ -267,7 +300,7 @@ pub(crate) fn of_file(file: &BackingFile, state: &MetadataState, pos: u64) -> Re
                         state.ra.get(),
                         file.file().as_ptr(),
                         index,
-                        !file.has_pre_content(),
+                        ahead.pages(),
                     ))
                 }
             })?;
@@ -322,7 +355,7 @@ unsafe fn read_of_inode(
     // SAFETY: By contract.
     unsafe {
         bindings::file_ra_state_init(ra.get(), mapping);
-        extra::erofs_helper_read_metadata(mapping, ra.get(), core::ptr::null_mut(), index, true)
+        extra::erofs_helper_read_metadata(mapping, ra.get(), core::ptr::null_mut(), index, 1)
     }
 }
 

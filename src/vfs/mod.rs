@@ -22,6 +22,9 @@
 //! | further block devices | [`block_device::OpenBlockDevice`]  |                               |
 //! | `iomap`               | [`iomap::Extent`]                  | [`iomap::IomapOperations`]    |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
+//! | file handle           |                                    | [`export::Export`]            |
+//! | `kobject`             | [`sysfs::Directory`]               | its [`sysfs::Attribute`]s     |
+//! | shared page cache     | [`shared::SharedPages`]            | those of the mapping          |
 //! | `xattr_handler`       |                                    | [`xattr::XattrOperations`]    |
 //!
 //! Tables of operations are `static`s of the filesystem, made by `const` functions of this folder:
@@ -58,16 +61,22 @@ pub(crate) mod cred;
 pub(crate) mod dax;
 pub(crate) mod dentry;
 pub(crate) mod dir;
+pub(crate) mod export;
 pub(crate) mod folio;
 pub(crate) mod inode;
 pub(crate) mod internal;
+mod ioctl;
 pub(crate) mod iomap;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
+pub(crate) mod params;
 pub(crate) mod registration;
+pub(crate) mod shared;
 pub(crate) mod stat;
 pub(crate) mod super_block;
+pub(crate) mod sysfs;
+pub(crate) mod trace;
 pub(crate) mod xattr;
 
 /// Bytes in a page of this kernel.

@@ -14,7 +14,8 @@ use super::{
     super_block::{
         FileSystem,
         SuperTables, //
-    }, //
+    },
+    sysfs::Directory, //
 };
 use core::{
     marker::PhantomData,
@@ -35,11 +36,13 @@ use kernel::{
 /// # Invariants
 ///
 /// While the type is registered and until no superblock or inode is left, `inode_cache` is the
-/// cache of [`InodeSlot<T>`] and `bdi` is registered; otherwise the former is null.
+/// cache of [`InodeSlot<T>`], `bdi` is registered and `sysfs` is in sysfs; otherwise the first is
+/// null.
 pub(crate) struct FileSystemType<T: FileSystem> {
     raw: Opaque<bindings::file_system_type>,
     inode_cache: AtomicPtr<bindings::kmem_cache>,
     bdi: AtomicPtr<bindings::backing_dev_info>,
+    sysfs: AtomicPtr<bindings::kobject>,
     _fs: PhantomData<T>,
 }
 
@@ -53,6 +56,7 @@ impl<T: FileSystem> FileSystemType<T> {
             raw: Opaque::zeroed(),
             inode_cache: AtomicPtr::new(core::ptr::null_mut()),
             bdi: AtomicPtr::new(core::ptr::null_mut()),
+            sysfs: AtomicPtr::new(core::ptr::null_mut()),
             _fs: PhantomData,
         }
     }
@@ -64,6 +68,8 @@ impl<T: FileSystem> FileSystemType<T> {
             return Err(EINVAL);
         }
         let bdi = SharedBdi::register(T::NAME)?;
+        let sysfs = Directory::in_fs(T::NAME, self, &[])?;
+        let features = Directory::in_directory(&sysfs, c"features", self, T::features())?;
         let mut args = bindings::kmem_cache_args {
             ctor: Some(InodeSlot::<T>::construct),
             ..pin_init::zeroed()
@@ -97,9 +103,12 @@ impl<T: FileSystem> FileSystemType<T> {
 
         // INVARIANT: The cache is in place.
         self.bdi.store(bdi.as_raw(), Ordering::Relaxed);
+        self.sysfs.store(sysfs.as_raw(), Ordering::Relaxed);
         let mut registration = Registration {
             fs_type: self,
             registered: false,
+            _features: features,
+            _sysfs: sysfs,
             _bdi: bdi,
         };
 
@@ -123,6 +132,11 @@ impl<T: FileSystem> FileSystemType<T> {
     pub(super) fn get_bdi(&self) -> *mut bindings::backing_dev_info {
         // SAFETY: By the type invariant, as a superblock exists.
         unsafe { extra::erofs_helper_bdi_get(self.bdi.load(Ordering::Relaxed)) }
+    }
+
+    /// The filesystem's directory in sysfs, for a superblock.
+    pub(super) fn sysfs(&self) -> *mut bindings::kobject {
+        self.sysfs.load(Ordering::Relaxed)
     }
 
     /// Memory for an inode of `sb`.
@@ -158,7 +172,9 @@ impl<T: FileSystem> FileSystemType<T> {
 pub(crate) struct Registration<T: FileSystem> {
     fs_type: &'static FileSystemType<T>,
     registered: bool,
-    // After everything else: superblocks use it until they are gone.
+    // After everything else, in this order: superblocks use them until they are gone.
+    _features: Directory<FileSystemType<T>>,
+    _sysfs: Directory<FileSystemType<T>>,
     _bdi: SharedBdi,
 }
 

@@ -28,6 +28,7 @@ use super::{
         self,
         DaxDevice, //
     },
+    export::Exports,
     extra,
     inode::{
         INode,
@@ -39,9 +40,17 @@ use super::{
     internal::InternalInode,
     iomap::IomapOperations,
     registration::FileSystemType,
+    shared::{
+        self,
+        SharedPages, //
+    },
     stat::{
         Stat,
         StatFs, //
+    },
+    sysfs::{
+        Attribute,
+        Directory, //
     },
     xattr::{
         Handlers,
@@ -51,7 +60,11 @@ use super::{
 use core::{
     ffi::CStr,
     marker::PhantomData,
-    ptr::NonNull, //
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicPtr,
+        Ordering, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -98,11 +111,23 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// The one registration of this filesystem.
     fn file_system_type() -> &'static FileSystemType<Self>;
 
+    /// The one pseudo filesystem of its shared inodes.
+    fn shared_pages() -> &'static SharedPages<Self>;
+
     /// The one table of superblock operations.
     fn super_tables() -> &'static SuperTables<Self>;
 
     /// The one table of operations of inodes that are not directories.
     fn inode_tables() -> &'static InodeTables<Self>;
+
+    /// The one table of operations on file handles.
+    fn exports() -> Exports<Self>;
+
+    /// What the directory `features` of the filesystem's directory in sysfs has.
+    fn features() -> &'static [Attribute<FileSystemType<Self>>];
+
+    /// What the directory of a mount in sysfs has. Each is a cost to every mount.
+    fn attributes(sb: &SuperBlock<Self>) -> &'static [Attribute<SuperBlock<Self>>];
 
     /// The options there are.
     fn parameters() -> Parameters;
@@ -141,6 +166,9 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
     /// Answers `statfs(2)`.
     fn statfs(sb: &SuperBlock<Self>, stat: &mut StatFs<'_>);
 
+    /// The label of the volume, without a NUL; empty if it has none.
+    fn label(sb: &SuperBlock<Self>) -> &[u8];
+
     /// Shows the options, each with a leading comma.
     fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile);
 
@@ -156,6 +184,8 @@ pub(crate) trait FileSystem: Sized + Send + Sync + 'static {
 /// the superblock exist only in that time.
 pub(super) struct Info<T: FileSystem> {
     pub(super) options: T::Options,
+    /// The mount's directory in sysfs, from the end of `fill_super` to `put_super`; else null.
+    sysfs: AtomicPtr<bindings::kobject>,
     data: SetOnce<KBox<T::Data>>,
     /// Complete before there is data, as is what follows.
     devices: KVec<OpenBlockDevice>,
@@ -169,6 +199,7 @@ impl<T: FileSystem> Info<T> {
             Self {
                 options,
                 data: SetOnce::new(),
+                sysfs: AtomicPtr::new(core::ptr::null_mut()),
                 devices: KVec::new(),
                 dax: None,
             },
@@ -222,6 +253,35 @@ impl<T: FileSystem> SuperBlock<T> {
     /// The options this superblock was made with.
     pub(crate) fn options(&self) -> &T::Options {
         &self.info().options
+    }
+
+    /// Makes the directory of this mount in sysfs. Its name is that of the block device, or of the
+    /// anonymous device, each of which has one superblock at a time.
+    fn add_to_sysfs(&self) -> Result {
+        let sb = self.as_raw();
+
+        // SAFETY: Nobody reads the name before the superblock is born; the buffer is the longer
+        // one. The filesystem's directory is there while superblocks are, and this superblock until
+        // `put_super` drops what is made here.
+        let directory = unsafe {
+            let name = (&raw mut (*sb).s_sysfs_name).cast();
+            core::ptr::copy_nonoverlapping(&raw const (*sb).s_id, name, 1);
+            let parent = T::file_system_type().sysfs();
+            Directory::make(parent, name.cast(), self, T::attributes(self))?
+        };
+        self.info()
+            .sysfs
+            .store(directory.into_raw(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Removes it, after whoever uses one of its files.
+    fn remove_from_sysfs(&self) {
+        let none = core::ptr::null_mut();
+        if let Some(directory) = NonNull::new(self.info().sysfs.swap(none, Ordering::Relaxed)) {
+            // SAFETY: Stored by `add_to_sysfs`, and taken once.
+            drop(unsafe { Directory::<Self>::from_raw(directory) });
+        }
     }
 
     /// Looks the inode `ino` up in the cache, or begins a new one.
@@ -463,6 +523,7 @@ impl<T: FileSystem> SuperTables<T> {
             dax::evict(inode);
             bindings::truncate_inode_pages_final(&raw mut (*inode).i_data);
             bindings::clear_inode(inode);
+            shared::forget::<T>(inode);
         }
     }
 
@@ -472,7 +533,8 @@ impl<T: FileSystem> SuperTables<T> {
     unsafe extern "C" fn put_super(sb: *mut bindings::super_block) {
         // SAFETY: A superblock that has a root has its data. Nobody else uses it any more.
         unsafe {
-            let sb = SuperBlock::from_raw(sb);
+            let sb = SuperBlock::<T>::from_raw(sb);
+            sb.remove_from_sysfs();
             T::put_super(sb);
             clear_internal_inodes::<T>(sb);
         }
@@ -550,6 +612,7 @@ impl<T: FileSystem> SuperTables<T> {
                 (*sb).s_maxbytes = extra::CONST_MAX_LFS_FILESIZE;
                 (*sb).s_time_gran = 1;
                 (*sb).s_op = &T::super_tables().super_operations;
+                (*sb).s_export_op = core::ptr::from_ref(T::exports().raw).cast();
                 (*sb).s_xattr = Handlers::<T::Xattrs>::list();
             }
             // SAFETY: As above.
@@ -583,7 +646,10 @@ impl<T: FileSystem> SuperTables<T> {
                 // SAFETY: Without a root there is no `put_super`, and nobody else has seen it.
                 unsafe { clear_internal_inodes::<T>(sb) };
             }
-            made.map(|_| 0)
+            made?;
+            // From here on, `put_super` is called if this fails.
+            sb.add_to_sysfs()?;
+            Ok(0)
         })
     }
 

@@ -17,6 +17,9 @@
  *   mnt remount DIR [OPTIONS] [-w]    mount(2) with MS_REMOUNT
  *   mnt reconfigure DIR [STEP]...     fspick, the steps, CMD_RECONFIGURE
  *   mnt umount DIR                    umount2(2)
+ *   mnt idmap DIR TO FROM UID COUNT   the mount on DIR once more on TO, where ids
+ *                                     of the filesystem from FROM on are those
+ *                                     from UID on
  *   mnt as UID COMMAND [ARG]...       runs COMMAND as that user and group
  *
  * A failure is one line, "STEP: ERRNO" with the errno's name, then a line
@@ -26,11 +29,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int failed(const char *step, const char *what)
@@ -43,7 +49,7 @@ static int failed(const char *step, const char *what)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: mnt mount|fsmount|remount|reconfigure|umount|as ...: see the head of mnt.c\n");
+	fprintf(stderr, "usage: mnt mount|fsmount|remount|reconfigure|umount|idmap|as ...: see the head of mnt.c\n");
 	exit(2);
 }
 
@@ -159,6 +165,56 @@ static int do_as(char *user, char **command)
 	return failed("exec", command[0]);
 }
 
+static void write_map(pid_t pid, const char *which, const char *text)
+{
+	char path[64];
+	FILE *file;
+
+	sprintf(path, "/proc/%d/%s", pid, which);
+	file = fopen(path, "w");
+	if (!file || fputs(text, file) < 0 || fclose(file))
+		failed("write", path);
+}
+
+static int do_idmap(char **argv)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+	int ready[2], mount, user;
+	char path[64], map[64];
+	pid_t pid;
+
+	/* A mapping is that of a user namespace, and that needs a process. */
+	if (pipe(ready))
+		return failed("pipe", NULL);
+	pid = fork();
+	if (!pid) {
+		unshare(CLONE_NEWUSER);
+		close(ready[0]);
+		close(ready[1]);
+		pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	if (read(ready[0], map, 1) < 0)
+		return failed("read", NULL);
+	snprintf(map, sizeof(map), "%s %s %s", argv[2], argv[3], argv[4]);
+	write_map(pid, "uid_map", map);
+	write_map(pid, "gid_map", map);
+	sprintf(path, "/proc/%d/ns/user", pid);
+	user = open(path, O_RDONLY);
+	attr.userns_fd = user;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	mount = open_tree(AT_FDCWD, argv[0], OPEN_TREE_CLONE);
+	if (mount < 0)
+		return failed("open_tree", NULL);
+	if (mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
+		return failed("mount_setattr", NULL);
+	if (move_mount(mount, "", AT_FDCWD, argv[1], MOVE_MOUNT_F_EMPTY_PATH))
+		return failed("move_mount", NULL);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *type = "erofs", *options = NULL, *what = argc > 2 ? argv[1] : "";
@@ -171,6 +227,8 @@ int main(int argc, char **argv)
 		return do_reconfigure(argv[2], argv + 3);
 	if (!strcmp(what, "as") && argc > 3)
 		return do_as(argv[2], argv + 3);
+	if (!strcmp(what, "idmap") && argc == 7)
+		return do_idmap(argv + 2);
 	if (!strcmp(what, "umount"))
 		return umount2(argv[2], 0) ? failed("umount", NULL) : 0;
 

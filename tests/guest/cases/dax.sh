@@ -1,4 +1,4 @@
-# guest: --driver none --mem 1536 --append memmap=128M!1G,128M!1152M --load nd_e820 --load nd_pmem --load loop --program /usr/sbin/losetup --data $IMAGES/valid --put $IMAGES/devices=/devices
+# guest: --driver none --mem 1536 --append memmap=128M!1G,128M!1152M --load nd_e820 --load nd_pmem --load loop --program /usr/sbin/losetup --data $IMAGES/valid --put $IMAGES/devices/chunky.manifest=/devices/chunky.manifest --put $IMAGES/devices/chunk-b4096-4096-indexes.erofs=/devices/chunk-b4096-4096-indexes.erofs --put $IMAGES/devices/chunk-b4096-1048576-blockmap.erofs=/devices/chunk-b4096-1048576-blockmap.erofs --put $IMAGES/devices/blob-b4096-65536.erofs=/devices/blob-b4096-65536.erofs --put $IMAGES/devices/blob-b4096-65536.blob=/devices/blob-b4096-65536.blob
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Files used where they are in persistent memory: as the C driver shows them,
@@ -30,8 +30,8 @@ of_all() {
 		put /dev/pmem0 /devices/$name.erofs
 		"$1" $name /devices/chunky.manifest dax=always
 	done
-	put /dev/pmem0 /devices/blob-b4096-4096.erofs
-	put /dev/pmem1 /devices/blob-b4096-4096.blob
+	put /dev/pmem0 /devices/blob-b4096-65536.erofs
+	put /dev/pmem1 /devices/blob-b4096-65536.blob
 	"$1" on-two /devices/chunky.manifest dax,device=/dev/pmem1
 }
 
@@ -99,8 +99,8 @@ dropped "a device of another kind" "$dev" dax
 detach
 put /dev/pmem0 b512-extended-plain.erofs
 dropped "blocks smaller than a page" /dev/pmem0 dax=always
-put /dev/pmem0 /devices/blob-b4096-4096.erofs
-dev=$(losetup --find --show --read-only /devices/blob-b4096-4096.blob)
+put /dev/pmem0 /devices/blob-b4096-65536.erofs
+dev=$(losetup --find --show --read-only /devices/blob-b4096-65536.blob)
 if mnt mount /dev/pmem0 $m -o dax,device="$dev"; then
 	check "one device of another kind: the option is dropped" sh -c "! grep ' $m erofs .*dax' /proc/mounts"
 	check "one device of another kind: like its source tree" like_source /devices/chunky.manifest

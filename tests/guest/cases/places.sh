@@ -1,4 +1,4 @@
-# guest: --driver none --data $IMAGES/valid --disk $IMAGES/valid/b4096-large.erofs --put $IMAGES/devices=/devices
+# guest: --driver none --program /usr/bin/fallocate --data $IMAGES/valid --disk $IMAGES/valid/b4096-large.erofs --put $IMAGES/devices/chunky.manifest=/devices/chunky.manifest --put $IMAGES/devices/spread-3.erofs=/devices/spread-3.erofs --put $IMAGES/devices/spread-3.1=/devices/spread-3.1 --put $IMAGES/devices/spread-3.2=/devices/spread-3.2 --put $IMAGES/devices/spread-3.3=/devices/spread-3.3
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Images on tmpfs and in memfds, which have no operation that reads a page:
@@ -43,7 +43,8 @@ for huge in never always; do
 	done
 	rm /mnt/memory/image
 	# What is all zeros is not there.
-	dd if=b4096-large.erofs of=/mnt/memory/sparse bs=4096 conv=sparse 2>/dev/null
+	cp b4096-large.erofs /mnt/memory/sparse
+	check "holes are dug" fallocate --dig-holes /mnt/memory/sparse
 	whole "with holes, huge=$huge" large.manifest source=/mnt/memory/sparse
 	umount /mnt/memory
 done

@@ -7,7 +7,7 @@
 . /lib/case.sh
 
 # What of `observe everything` our driver does not offer yet.
-without=ioctl,handle
+without=-
 # Enough for the images whose trees only have many names.
 light=statfs,mount,stat,dir,seekdir,lookup,data,mmap
 # What the layout of an image has no influence on.
@@ -90,7 +90,7 @@ second() {
 	same_files "$name, $backing: the same as ${_first##*.} with '$A'" /tmp/first /tmp/second.rest
 }
 # The lines in which the two backings differ.
-of_backing='^[^ ]+ (mount|dioalign|direct|ioctl|fsid) '
+of_backing='^[^ ]+ (mount|dioalign|direct|fibmap|fsid) '
 
 # of_all COMMAND: runs it for each image and backing
 of_all() {

@@ -11,6 +11,7 @@ import sys
 
 import broken
 import devices
+import share
 import tree
 import valid
 
@@ -18,17 +19,23 @@ import valid
 def main(observe, to):
     trees = os.path.join(to, "trees")
     os.umask(0o022)
-    for name in ("trees", "valid", "broken", "devices"):
+
+    def manifest(of, path):
+        with open(path, "wb") as f:
+            subprocess.run([observe, "manifest", of], check=True, stdout=f)
+
+    for name in ("trees", "valid", "broken", "devices", "share"):
         os.mkdir(os.path.join(to, name))
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
         where = "devices" if name == "chunky" else "valid"
-        with open(os.path.join(to, where, name + ".manifest"), "wb") as f:
-            subprocess.run([observe, "manifest", os.path.join(trees, name)], check=True, stdout=f)
+        manifest(os.path.join(trees, name), os.path.join(to, where, name + ".manifest"))
     valid.make(trees, os.path.join(to, "valid"))
     valid.make_nest(trees, os.path.join(to, "valid"))
+    valid.make_far(trees, os.path.join(to, "valid"))
     devices.make(trees, os.path.join(to, "devices"))
     broken.make(trees, os.path.join(to, "broken"))
+    share.make(os.path.join(to, "share"), manifest)
     shutil.rmtree(trees)
 
 

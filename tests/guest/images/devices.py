@@ -3,7 +3,8 @@
 
 A line of LIST has an image's name, its file, the manifest to compare with, the
 files of its devices in their order, joined by commas ('-': none), and notes as
-in valid.py; 'mine' says that the C driver reads it wrong.
+in valid.py; 'mine' says that the C driver reads it wrong, or that to compare with
+it takes too long; 'broken' that it is not like its source tree.
 """
 
 import os
@@ -31,10 +32,10 @@ def fill(t):
     t.file("every-other", b"".join(blocks[::2]))
     t.file("alternating", b"".join(b + zeros for b in blocks[:20]))
     t.file("zeros", zeros * 50)
-    for size in (0, 1, 511, 512, 4095, 4096, 4097, 65535, 65537, 300000, 1 << 20):
+    for size in (0, 1, 511, 512, 4095, 4096, 4097, 65535, 65537, 300000):
         t.file(f"size-{size}", size)
-    for name, size, places in (("only-a-hole", 3000000, ()), ("hole-before", 1 << 20, ((1 << 20) - 5000,)),
-                               ("hole-after", 2 << 20, (0,)), ("hole-between", 5000000, (4096, 4994000))):
+    for name, size, places in (("only-a-hole", 300000, ()), ("hole-before", 1 << 17, ((1 << 17) - 5000,)),
+                               ("hole-after", 1 << 17, (0,)), ("hole-between", 1500000, (4096, 1494000))):
         with open(t.at(name), "wb") as f:
             f.truncate(size)
             for at in places:
@@ -143,7 +144,7 @@ def single(d):
 
 
 def several(d):
-    for bs, chunk in ((4096, 4096), (4096, 65536), (512, 4096)):
+    for bs, chunk in ((4096, 65536), (512, 4096)):
         name = f"blob-b{bs}-{chunk}"
         image = d.with_blob(name, f"-b{bs}", f"--chunksize={chunk}")
         d.keep(image, name, [name + ".blob"])
@@ -163,7 +164,7 @@ def several(d):
             slot.blocks = image.blob_blocks()
         for index in image.indexes():
             index.device = 1 + index.block % count
-        d.keep(image, name, devices)
+        d.keep(image, name, devices, notes=["mine"] if count == 70 else [])
 
     # All addresses are of the primary device, in the places of four others;
     # files go on from one to the next. The C driver looks at where an extent
@@ -244,12 +245,15 @@ def tar(d, trees):
 
 
 def endless(d):
-    """Not in LIST: files that are as long as a file can be, in blocks and in chunks."""
+    """Not in LIST: files that are as long as a file can be, in blocks and in chunks; and a hole."""
     for name, option in (("blocks", "noinline_data"), ("chunks", "force-chunk-indexes")):
         more = ["--chunksize=4096"] if name == "chunks" else []
         d.m.mkfs(f"endless-{name}", "chunky", f"-Eforce-inode-extended,{option}", *more)
         image = Image(d.m.path(f"endless-{name}"))
         image.inode("in-order").size = 2**63 - 1
+        if name == "blocks":
+            hole = image.inode("backwards")
+            hole.size, hole.startblk, hole.startblk_hi = 2**62, 0xFFFFFFFF, 0xFFFF
         image.seal()
         image.save(d.m.path(f"endless-{name}"))
 

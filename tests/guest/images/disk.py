@@ -7,7 +7,7 @@ SUPER = 1024
 FIELDS = {  # of the superblock: offset, format
     "magic": (0, "I"), "checksum": (4, "I"), "feature_compat": (8, "I"), "blkszbits": (12, "B"),
     "sb_extslots": (13, "B"), "root_nid": (14, "H"), "inos": (16, "Q"), "epoch": (24, "Q"),
-    "fixed_nsec": (32, "I"), "blocks": (36, "I"), "meta_blkaddr": (40, "I"), "xattr_blkaddr": (44, "I"),
+    "fixed_nsec": (32, "I"), "volume_name": (64, "16s"), "blocks": (36, "I"), "meta_blkaddr": (40, "I"), "xattr_blkaddr": (44, "I"),
     "feature_incompat": (80, "I"), "available_compr_algs": (84, "H"), "extra_devices": (86, "H"),
     "devt_slotoff": (88, "H"), "dirblkbits": (90, "B"),
 }

@@ -15,7 +15,7 @@ mount options, and notes, '-' for none. The notes, joined by commas:
 import os
 import subprocess
 
-from disk import Image
+from disk import FLAT_INLINE, Image
 
 TIME = "1700000000"
 UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -73,6 +73,12 @@ def features(m):
     m.make("no-xattrs", "all-kinds", kept, "-x-1", notes=["layout", "xattr"])
     m.make("aligned", "small", kept, "--dsunit=16", "-Enoinline_data")
     m.make("empty-root", "empty", kept)
+    # mkfs ends every label with a zero byte.
+    m.make("label-full", "small", kept)
+    image = Image(m.path("label-full"))
+    image.sb.volume_name = b"sixteen letters."
+    image.seal()
+    image.save(m.path("label-full"))
 
     # mkfs gives none to images of blocks this small.
     for bs in (512, 1024):
@@ -138,6 +144,25 @@ def make_nest(trees, to):
     m = Maker(trees, to)
     Maker(trees, source).mkfs("inner", "small", "--mkfs-time")
     m.mkfs("nest", "nest")
+
+
+def make_far(trees, to):
+    """far-nid.erofs, not in LIST: a file and a directory whose inodes are 128 GiB further on, in far-nid.tail."""
+    m = Maker(trees, to)
+    m.mkfs("far-nid", "small", "--mkfs-time", "-Eforce-inode-extended")
+    image = Image(m.path("far-nid"))
+    tail = bytearray(2 * image.bs)
+    far = 1 << 37
+    for n, name in enumerate(("dir/empty", "file-10000")):
+        inode, entry = image.inode(name), image.entry(name)
+        end = inode.inline + (inode.size % image.bs if inode.layout == FLAT_INLINE else 0)
+        assert end - inode.offset <= image.bs
+        tail[image.bs * n : image.bs * n + end - inode.offset] = image.data[inode.offset : end]
+        entry.nid = (far + image.bs * n - image.sb.meta_blkaddr * image.bs) // 32
+    image.seal()
+    image.save(m.path("far-nid"))
+    with open(os.path.join(to, "far-nid.tail"), "wb") as f:
+        f.write(tail)
 
 
 def make(trees, to):

@@ -173,7 +173,7 @@ void observe_handle(const struct place *p)
 	for (int broken = 0; broken < 2; broken++) {
 		/* The second time it names a node far outside the image. */
 		if (broken)
-			u.h.f_handle[3] ^= 0x10;
+			u.h.f_handle[1] ^= 0x10;
 		fd = open_by_handle_at(AT_FDCWD, &u.h, O_PATH | O_NOFOLLOW);
 		say("%s:%s", broken ? "broken" : "open", outcome(fd));
 		if (fd >= 0 && !fstat(fd, &st))

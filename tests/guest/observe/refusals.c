@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/xattr.h>
 
 #define STEP(name, call) say("%s=%s", name, outcome(call))
@@ -120,6 +121,23 @@ void observe_refusals(const struct place *p)
 		on_descriptor(p);
 }
 
+/* The label as a 32-bit program asks for it. */
+static void compat_label(int fd)
+{
+#ifdef __x86_64__
+	char *label = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	long ret = 54; /* ioctl */
+
+	if (label == MAP_FAILED)
+		return;
+	__asm__ volatile("int $0x80" : "+a"(ret) : "b"((long)fd), "c"((long)FS_IOC_GETFSLABEL), "d"(label) : "memory");
+	say("compat-label=%ld", ret);
+	say_bytes("is", label, strnlen(label, FSLABEL_MAX));
+	munmap(label, 4096);
+#endif
+	(void)fd;
+}
+
 void observe_ioctls(const struct place *p)
 {
 	const int blocks = p->st.st_blksize ? (p->st.st_size + p->st.st_blksize - 1) / p->st.st_blksize : 0;
@@ -133,6 +151,7 @@ void observe_ioctls(const struct place *p)
 	begin(p, "ioctl");
 	STEP("label", ioctl(fd, FS_IOC_GETFSLABEL, label));
 	say_bytes("is", label, strnlen(label, sizeof(label)));
+	compat_label(fd);
 	STEP("label-fault", ioctl(fd, FS_IOC_GETFSLABEL, NULL));
 	STEP("set-label", ioctl(fd, FS_IOC_SETFSLABEL, label));
 	STEP("version", ioctl(fd, FS_IOC_GETVERSION, &version));
@@ -145,12 +164,14 @@ void observe_ioctls(const struct place *p)
 	say_bytes("is", uuid.uuid, uuid.len);
 #endif
 	end();
-	begin(p, "ioctl");
-	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
-		int block = tries[i], ret = ioctl(fd, FIBMAP, &block);
+	if (wanted("fibmap")) {
+		begin(p, "fibmap");
+		for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
+			int block = tries[i], ret = ioctl(fd, FIBMAP, &block);
 
-		say("fibmap %d:%s=%d", tries[i], outcome(ret), block);
+			say("%d:%s=%d", tries[i], outcome(ret), block);
+		}
+		end();
 	}
-	end();
 	close(fd);
 }

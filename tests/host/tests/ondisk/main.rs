@@ -17,3 +17,4 @@ mod units;
 mod view;
 mod xattr;
 mod xxhash;
+mod zip;

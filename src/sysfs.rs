@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `/sys/fs/erofs` shows: what this driver knows of the format, and of each mount what can be
+//! changed while it is in use.
+
+#![forbid(unsafe_code)]
+
+use crate::{
+    super_block::Erofs,
+    vfs::{
+        registration::FileSystemType,
+        super_block::SuperBlock,
+        sysfs::{
+            Attribute,
+            Page,
+            Shown,
+            Value, //
+        }, //
+    }, //
+};
+use core::{
+    ffi::CStr,
+    sync::atomic::{
+        AtomicU32,
+        Ordering, //
+    }, //
+};
+use kernel::prelude::*;
+
+const fn feature(name: &'static CStr) -> Attribute<FileSystemType<Erofs>> {
+    Attribute::read_only(name, |_, page| page.emit(format_args!("supported\n")))
+}
+
+/// The features of the format that programs ask for, before they use an image that has them.
+pub(crate) static FEATURES: [Attribute<FileSystemType<Erofs>>; 12] = [
+    feature(c"compr_cfgs"),
+    feature(c"big_pcluster"),
+    feature(c"chunked_file"),
+    feature(c"device_table"),
+    feature(c"compr_head2"),
+    feature(c"sb_chksum"),
+    feature(c"ztailpacking"),
+    feature(c"fragments"),
+    feature(c"dedupe"),
+    feature(c"xattr_prefixes"),
+    feature(c"48bit"),
+    feature(c"metabox"),
+];
+
+/// The attributes of every mount.
+pub(crate) static OF_MOUNT: [Attribute<SuperBlock<Erofs>>; 1] = [Attribute::read_write(
+    c"dir_ra_bytes",
+    |sb, page| sb.data().tunables.dir_ra_bytes.show(page),
+    |sb, value| sb.data().tunables.dir_ra_bytes.store(value),
+)];
+
+/// A number that an attribute shows and sets. Readers take it as it is just then.
+pub(crate) struct Number(AtomicU32);
+
+impl Number {
+    /// A number, until somebody sets another.
+    pub(crate) const fn new(number: u32) -> Self {
+        Self(AtomicU32::new(number))
+    }
+
+    /// The number.
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn show(&self, page: Page<'_>) -> Result<Shown> {
+        page.emit(format_args!("{}\n", self.get()))
+    }
+
+    fn store(&self, value: Value<'_>) -> Result {
+        self.0.store(value.number()?, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// What of a mount can be changed through its attributes.
+pub(crate) struct Tunables {
+    /// How much of a directory is read ahead of who lists it, in bytes; none if zero.
+    pub(crate) dir_ra_bytes: Number,
+}
+
+impl Tunables {
+    /// Those of a new mount.
+    pub(crate) const fn new() -> Self {
+        Self {
+            dir_ra_bytes: Number::new(16384),
+        }
+    }
+}
