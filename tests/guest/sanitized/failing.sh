@@ -28,14 +28,6 @@ fails() {
 	fi
 }
 
-# What it needs stays loaded.
-use "$B"
-unload_driver
-module=/lib/erofs/ours/erofs.ko
-# Most of them are the module loader's.
-fails "insmod" --last 400 insmod $module
-fails "rmmod" rmmod $module
-
 use "$B"
 image=b4096-extended-inline.erofs
 attach $image
@@ -52,5 +44,11 @@ for source in "$dev" /data/$image; do
 	done
 done
 detach
+
+# What it needs stays loaded. Most of the allocations are the module loader's.
+unload_driver
+module=/lib/erofs/ours/erofs.ko
+fails "insmod" --last 400 insmod $module
+fails "rmmod" rmmod $module
 
 finish
