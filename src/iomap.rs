@@ -113,8 +113,16 @@ fn map<K: Told>(inode: &INode<Erofs>, pos: u64, len: u64, purpose: Purpose) -> R
     let piece = volume
         .piece(extent, at)
         .map_err(|e| info.refuse(sb, &e, e.kind()))?;
+    let mut len = piece.len;
     let place = match piece.at {
-        At::Hole => Place::Hole,
+        At::Hole => {
+            // To the end of a block, as other extents: a page is mapped as a whole.
+            let end = piece.pos.get().saturating_add(len);
+            let bits = sb.data().disk.block_bits;
+            let beyond = bits.round_up(end).unwrap_or(end).saturating_sub(end);
+            len = len.saturating_add(beyond);
+            Place::Hole
+        }
         At::Device(run) => {
             let addr = run.device.position(run.pos).ok_or(EIO)?;
             K::place(sb, run.device, run.id, addr, purpose)?
@@ -132,7 +140,7 @@ fn map<K: Told>(inode: &INode<Erofs>, pos: u64, len: u64, purpose: Purpose) -> R
     };
     Ok(Extent {
         pos: piece.pos.get(),
-        len: piece.len,
+        len,
         place,
     })
 }

@@ -21,6 +21,7 @@
 //! | `bio`                 | [`bio::ReadBio`]                   |                               |
 //! | further block devices | [`block_device::OpenBlockDevice`]  |                               |
 //! | `iomap`               | [`iomap::Extent`]                  | [`iomap::IomapOperations`]    |
+//! | persistent memory     | [`dax::DaxDevice`]                 |                               |
 //! | backing `file`        | [`backing_file::BackingFile`]      |                               |
 //! | file handle           |                                    | [`export::Export`]            |
 //! | `kobject`             | [`sysfs::Directory`]               | its [`sysfs::Attribute`]s     |

@@ -7,7 +7,7 @@
 . /lib/case.sh
 
 # What chunks and devices have an influence on.
-classes=statfs,fsid,mount,stat,statx,pread,data,mmap,fiemap,seek,direct
+classes=statfs,fsid,mount,stat,statx,link,dir,lookup,pread,data,mmap,fiemap,seek,direct
 
 cd /data || exit
 mkdir -p /mnt/chunks /data/first

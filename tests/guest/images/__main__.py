@@ -28,7 +28,7 @@ def main(observe, to):
         os.mkdir(os.path.join(to, name))
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
-        where = "devices" if name == "chunky" else "valid"
+        where = "devices" if name in ("chunky", "unique") else "valid"
         manifest(os.path.join(trees, name), os.path.join(to, where, name + ".manifest"))
     valid.make(trees, os.path.join(to, "valid"))
     valid.make_nest(trees, os.path.join(to, "valid"))

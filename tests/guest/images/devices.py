@@ -12,7 +12,7 @@ import struct
 import subprocess
 import tarfile
 
-from disk import Image, Record
+from disk import FLAT_INLINE, Image, Record
 from valid import Maker
 
 CHUNK_BASED = 4
@@ -23,15 +23,8 @@ SLOT = {"blocks": (64, "I"), "uniaddr": (68, "I"), "blocks_hi": (72, "H"), "unia
 INDEX = {"block_hi": (0, "H"), "device": (2, "H"), "block": (4, "I")}
 
 
-def fill(t):
-    """Files that have blocks in common, holes, ends within blocks."""
-    blocks = [t.bytes(4096) for _ in range(40)]
-    zeros = bytes(4096)
-    t.file("in-order", b"".join(blocks))
-    t.file("backwards", b"".join(reversed(blocks)))
-    t.file("every-other", b"".join(blocks[::2]))
-    t.file("alternating", b"".join(b + zeros for b in blocks[:20]))
-    t.file("zeros", zeros * 50)
+def fill_unique(t):
+    """Holes, ends within blocks; no block is there twice."""
     for size in (0, 1, 511, 512, 4095, 4096, 4097, 65535, 65537, 300000):
         t.file(f"size-{size}", size)
     for name, size, places in (("only-a-hole", 300000, ()), ("hole-before", 1 << 17, ((1 << 17) - 5000,)),
@@ -42,10 +35,23 @@ def fill(t):
                 f.seek(at)
                 f.write(t.bytes(5000))
         t.stamp(name)
+
+
+def fill(t):
+    """The same, and files that have blocks in common."""
+    blocks = [t.bytes(4096) for _ in range(40)]
+    zeros = bytes(4096)
+    t.file("in-order", b"".join(blocks))
+    t.file("backwards", b"".join(reversed(blocks)))
+    t.file("every-other", b"".join(blocks[::2]))
+    t.file("alternating", b"".join(b + zeros for b in blocks[:20]))
+    t.file("zeros", zeros * 50)
+    fill_unique(t)
     t.dir("dir")
     for n in range(20):
         t.file(f"dir/{n:02}", n * 700)
     t.link("link", "dir/07")
+    t.link("long-link", "dir/" + "../dir/" * 3 + "07")
 
 
 class Chunked(Image):
@@ -114,12 +120,12 @@ class Devices:
         self.m.mkfs(name, "chunky", "--mkfs-time", "-Eforce-inode-extended", *options)
         self.list(name)
 
-    def with_blob(self, name, *options):
+    def with_blob(self, name, *options, tree="chunky"):
         """An image on two devices: its own, and NAME.blob."""
         blob = os.path.join(self.to, name + ".blob")
         with open(blob, "wb"):
             pass
-        self.m.mkfs(name, "chunky", "--mkfs-time", "-Eforce-inode-extended", f"--blobdev={blob}", *options)
+        self.m.mkfs(name, tree, "--mkfs-time", "-Eforce-inode-extended", f"--blobdev={blob}", *options)
         with open(blob, "rb") as f:
             return Chunked(self.m.path(name), f.read())
 
@@ -208,6 +214,24 @@ def several(d):
     d.keep(image, name, ["absent.blob", "absent.blob"], notes=["broken"])
 
 
+def not_files(d):
+    """A directory and a symlink in chunks, on another device; mkfs only makes files so."""
+    name = "not-files"
+    d.m.mkfs(name, "chunky", "--mkfs-time", "-Eforce-inode-extended")
+    image = Chunked(d.m.path(name))
+    blob = bytearray()
+    for inode in [image.inode(path) for path in ("dir", "long-link")]:
+        assert inode.layout == FLAT_INLINE and 16 <= inode.size <= image.bs
+        content = image.data[inode.inline : inode.inline + inode.size]
+        index = Record(image.data, -(-inode.inline // 8) * 8, INDEX)
+        index.block_hi, index.device, index.block = 0, 1, len(blob) // image.bs
+        blob += content.ljust(image.bs, b"\0")
+        inode.format, inode.startblk = inode.format & ~0xE | CHUNK_BASED << 1, INDEXES
+    image.slots(1)[0].blocks = len(blob) // image.bs
+    image.sb.feature_incompat |= 4
+    d.keep(image, name, [d.file(f"{name}.1", blob)])
+
+
 def wide(d):
     """Addresses of more than 32 bits, on a device that is mostly a hole."""
     name = "wide"
@@ -258,11 +282,21 @@ def endless(d):
         image.save(d.m.path(f"endless-{name}"))
 
 
+def unique(d):
+    """Not in LIST: for persistent memory, where a page can be of one file only."""
+    for chunk, force in ((4096, "force-chunk-indexes"), (1 << 20, "force-inode-blockmap")):
+        d.m.mkfs(f"unique-{chunk}", "unique", "--mkfs-time", f"--chunksize={chunk}", f"-Eforce-inode-extended,{force}")
+    d.with_blob("unique", "--chunksize=4096", tree="unique")
+    d.used.add("unique.blob")
+
+
 def make(trees, to):
     d = Devices(trees, to)
     single(d)
     several(d)
+    not_files(d)
     wide(d)
     tar(d, trees)
     endless(d)
+    unique(d)
     d.finish()

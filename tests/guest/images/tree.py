@@ -282,4 +282,11 @@ def chunky(root):
     t.finish()
 
 
-TREES = {f.__name__.replace("_", "-"): f for f in (all_kinds, large, small, empty, victim, chunky)}
+def unique(root):
+    """The same, without blocks that are there twice."""
+    t = Tree(root, "unique")
+    devices.fill_unique(t)
+    t.finish()
+
+
+TREES = {f.__name__.replace("_", "-"): f for f in (all_kinds, large, small, empty, victim, chunky, unique)}
