@@ -259,6 +259,7 @@ static int fsmount_it(void)
 	if (context < 0)
 		return -1;
 	if (!fsconfig(context, FSCONFIG_SET_STRING, "source", words[0], 0) &&
+	    !fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) &&
 	    !fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)) {
 		mounted = fsmount(context, FSMOUNT_CLOEXEC, 0);
 		if (mounted >= 0)

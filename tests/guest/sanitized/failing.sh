@@ -31,14 +31,14 @@ fails() {
 use "$B"
 image=b4096-extended-inline.erofs
 attach $image
-for source in "$dev" /data/$image; do
+for source in /data/$image "$dev"; do
 	case $source in /dev/*) how=block ;; *) how=file ;; esac
 	fails "$how: mount" mount "$source" /mnt/failing ""
 	fails "$how: mount with options" mount "$source" /mnt/failing user_xattr,acl
 	fails "$how: fsmount" fsmount "$source" /mnt/failing
 	fails "$how: remount" remount "$source" /mnt/failing noacl
 	fails "$how: umount" umount "$source" /mnt/failing
-	for what in link special "size/0 size/4097 size/large" xattr; do
+	for what in "link/27 link/4000" dir/20 "size/0 size/4097 size/large" "xattr/many xattr/511-900 xattr/acl"; do
 		# shellcheck disable=SC2086 # several paths
 		fails "$how: $what" --allow EIO --allow EFAULT walk "$source" /mnt/failing $what
 	done
