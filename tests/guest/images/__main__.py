@@ -14,6 +14,7 @@ import devices
 import share
 import tree
 import valid
+import zipped
 
 
 def main(observe, to):
@@ -24,16 +25,17 @@ def main(observe, to):
         with open(path, "wb") as f:
             subprocess.run([observe, "manifest", of], check=True, stdout=f)
 
-    for name in ("trees", "valid", "broken", "devices", "share"):
+    for name in ("trees", "valid", "broken", "devices", "share", "zipped"):
         os.mkdir(os.path.join(to, name))
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
-        where = "devices" if name in ("chunky", "unique") else "valid"
+        where = {"chunky": "devices", "unique": "devices", "texts": "zipped"}.get(name, "valid")
         manifest(os.path.join(trees, name), os.path.join(to, where, name + ".manifest"))
     valid.make(trees, os.path.join(to, "valid"))
     valid.make_nest(trees, os.path.join(to, "valid"))
     valid.make_far(trees, os.path.join(to, "valid"))
     devices.make(trees, os.path.join(to, "devices"))
+    zipped.make(trees, os.path.join(to, "zipped"))
     broken.make(trees, os.path.join(to, "broken"))
     share.make(os.path.join(to, "share"), manifest)
     shutil.rmtree(trees)
