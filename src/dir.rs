@@ -8,7 +8,6 @@
 #![forbid(unsafe_code)]
 
 use crate::{
-    fs_err,
     inode::iget,
     metadata,
     ondisk::{
@@ -23,10 +22,7 @@ use crate::{
         Nid,
         Placement, //
     },
-    super_block::{
-        errno,
-        Erofs, //
-    },
+    super_block::Erofs,
     vfs::{
         self,
         dentry::{
@@ -70,10 +66,7 @@ impl Failure {
         match self {
             Self::Read(e) => e,
             Self::Corrupt(_) if short => EIO,
-            Self::Corrupt(e) => {
-                fs_err!(dir.super_block(), "{e} @ nid {}", dir.data().nid());
-                errno(e.kind())
-            }
+            Self::Corrupt(e) => dir.data().refuse(dir.super_block(), &e, e.kind()),
         }
     }
 }
@@ -162,11 +155,13 @@ impl DirectoryOperations for Directory {
             let wanted = u64::from(tunables.dir_ra_bytes.get());
             let bytes =
                 block(dir, FilePos::new(start), len as usize, Some(wanted)).inspect_err(|e| {
-                    fs_err!(
+                    info.complain(
                         dir.super_block(),
-                        "failed to readdir at {start} of nid {}: {}",
-                        info.nid(),
-                        e.to_errno()
+                        format_args!(
+                            "failed to readdir at {start} of nid {}: {}",
+                            info.nid(),
+                            e.to_errno()
+                        ),
                     );
                 })?;
             let short = bytes.len() < len as usize;

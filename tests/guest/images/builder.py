@@ -7,7 +7,6 @@ the guest makes it. Everything is in the root directory; the superblock, nodes
 and data are put where the caller says, or one after the other.
 """
 
-import os
 import stat
 import struct
 

@@ -174,7 +174,6 @@ def several(m):
     chunked("by-place", (1000, 0), (1001, 0), (1007, 0), (2000, 0), (2015, 0), (2019, 0), (2016, 0))
     # From one into the next the C driver goes wrong: the case chunks has that.
     chunked("masked", (1, 8 | 1), (1, 0x100 | 2), (1, 0xFFF8 | 3))
-    chunked("no-device", (1, 5), (1, 6))
     chunked("beyond-device", (8, 1))
     b.add("flat", size=4 * bs, start=1002)
     root = b.root()
