@@ -18,4 +18,5 @@
 #include <linux/statfs.h>
 #include "erofs_consts.h"
 #include "erofs_vfs.h"
+#include "erofs_decode.h"
 #include "../src/vfs/trace_erofs.h"

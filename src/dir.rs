@@ -77,6 +77,11 @@ impl Failure {
 fn block(dir: &INode<Erofs>, pos: FilePos, len: usize, wanted: Option<u64>) -> Result<PageBytes> {
     let sb = dir.super_block();
     let info = dir.data();
+    if info.zip().is_some() {
+        let mut bytes = dir.bytes(pos.get())?.ok_or(EFSCORRUPTED)?;
+        bytes.truncate(len);
+        return Ok(bytes);
+    }
     let extent = info.map(sb, pos, len as u64)?;
     let extent = extent.and_then(|extent| extent.from(pos));
     let extent = extent.ok_or(EFSCORRUPTED)?;

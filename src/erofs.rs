@@ -27,6 +27,7 @@ mod sysfs;
 mod vfs;
 mod volume;
 mod xattr;
+mod zip;
 
 use crate::{
     share::SHARED_PAGES,
@@ -35,8 +36,10 @@ use crate::{
         FILE_SYSTEM_TYPE, //
     },
     vfs::{
+        pools::Pools,
         registration::Registration,
-        shared::SharedMount, //
+        shared::SharedMount,
+        workers::Workers, //
     }, //
 };
 use kernel::prelude::*;
@@ -52,15 +55,21 @@ module! {
 
 /// The loaded module.
 struct Module {
+    // In this order.
     _registration: Registration<Erofs>,
     // After it: inodes of mounts refer to shared ones.
     _shared: SharedMount<Erofs>,
+    // Nothing is queued once nothing can be mounted.
+    _workers: Workers,
+    _pools: Pools,
 }
 
 impl kernel::Module for Module {
     fn init(module: &'static ThisModule) -> Result<Self> {
         vfs::params::settle();
 
+        let pools = Pools::new(c"erofs-buffers")?;
+        let workers = Workers::new(c"erofs_worker")?;
         let shared = SHARED_PAGES.mount()?;
         // Last, as nothing may fail once the filesystem can be mounted.
         let registration = FILE_SYSTEM_TYPE.register(module).inspect_err(|e| {
@@ -72,6 +81,8 @@ impl kernel::Module for Module {
         Ok(Self {
             _registration: registration,
             _shared: shared,
+            _workers: workers,
+            _pools: pools,
         })
     }
 }

@@ -60,8 +60,12 @@ use crate::{
     volume::{
         InFile,
         OnBlock, //
+    },
+    xattr::InodeXattrs,
+    zip::{
+        self,
+        data::Compressed, //
     }, //
-    xattr::InodeXattrs, //
 };
 use core::sync::atomic::{
     AtomicBool,
@@ -76,6 +80,8 @@ use kernel::{
 static DIRECTORY: DirectoryTables<Directory> = DirectoryTables::new();
 static DATA_ON_BLOCK: MappingTables<Data<OnBlock>> = MappingTables::on_device::<Iomap>();
 static DATA_IN_FILE: MappingTables<Data<InFile>> = MappingTables::new();
+static ZIP_ON_BLOCK: MappingTables<Compressed<OnBlock>> = MappingTables::with_private_reads();
+static ZIP_IN_FILE: MappingTables<Compressed<InFile>> = MappingTables::new();
 
 /// What is kept per inode.
 pub(crate) struct InodeInfo {
@@ -83,6 +89,8 @@ pub(crate) struct InodeInfo {
     map: Map,
     xattrs: InodeXattrs,
     dot_omitted: bool,
+    /// What reading it takes if it is compressed.
+    zip: Option<KBox<zip::File>>,
     /// What is wrong with it has been told.
     complained: AtomicBool,
 }
@@ -121,6 +129,12 @@ impl InodeInfo {
     #[inline]
     pub(crate) fn xattrs(&self) -> &InodeXattrs {
         &self.xattrs
+    }
+
+    /// What reading its content takes, if that is compressed.
+    #[inline]
+    pub(crate) fn zip(&self) -> Option<&zip::File> {
+        self.zip.as_deref()
     }
 
     /// For a directory: whether it has no entry for itself.
@@ -251,8 +265,13 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     if is_dax && !is_internal {
         new.set_dax();
     }
+    // Programs read directories and targets of links to their ends.
+    let dense = !matches!(disk.kind, FileKind::Regular);
+    let zip = zip::File::new(sb, &disk, nid, dense)?;
+    let compressed = zip.is_some();
     let data = InodeInfo {
         nid,
+        zip,
         map: Map::new(&disk, &info.disk, nid),
         xattrs: InodeXattrs::new(&disk),
         dot_omitted: disk.dot_omitted,
@@ -260,19 +279,27 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     };
 
     Ok(match disk.kind {
+        FileKind::Directory if compressed => match info.medium {
+            Medium::Block(_) => new.paged_directory(&attributes, &DIRECTORY, &ZIP_ON_BLOCK, data),
+            Medium::File(_) => new.paged_directory(&attributes, &DIRECTORY, &ZIP_IN_FILE, data),
+        },
         FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),
-        FileKind::Regular => match info.medium {
-            Medium::Block(_) => regular(sb, new, &attributes, &DATA_ON_BLOCK, data),
-            Medium::File(_) => regular(sb, new, &attributes, &DATA_IN_FILE, data),
+        FileKind::Regular => match (&info.medium, compressed) {
+            (Medium::Block(_), false) => regular(sb, new, &attributes, &DATA_ON_BLOCK, data),
+            (Medium::File(_), false) => regular(sb, new, &attributes, &DATA_IN_FILE, data),
+            (Medium::Block(_), true) => regular(sb, new, &attributes, &ZIP_ON_BLOCK, data),
+            (Medium::File(_), true) => regular(sb, new, &attributes, &ZIP_IN_FILE, data),
         },
         FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
             Some(target) => {
                 let target = read_target(sb, nid, target, disk.size)?;
                 new.fast_symlink(&attributes, target, data)
             }
-            None => match info.medium {
-                Medium::Block(_) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
-                Medium::File(_) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
+            None => match (&info.medium, compressed) {
+                (Medium::Block(_), false) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
+                (Medium::File(_), false) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
+                (Medium::Block(_), true) => new.paged_symlink(&attributes, &ZIP_ON_BLOCK, data),
+                (Medium::File(_), true) => new.paged_symlink(&attributes, &ZIP_IN_FILE, data),
             },
         },
         FileKind::CharDevice(device) => new.special(&attributes, Special::CharDevice(device), data),

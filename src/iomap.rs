@@ -13,8 +13,16 @@ use crate::{
         Backing,
         Medium, //
     },
-    metadata,
+    metadata::{
+        self,
+        Failure, //
+    },
     ondisk::{
+        units::Position,
+        zip::{
+            Want,
+            ZipPlacement, //
+        },
         DeviceId,
         FilePos,
         MetaPos, //
@@ -46,6 +54,9 @@ impl IomapOperations for Iomap {
     type Fs = Erofs;
 
     fn map(inode: &INode<Erofs>, pos: u64, len: u64, purpose: Purpose) -> Result<Extent<'_>> {
+        if inode.data().zip().is_some() {
+            return encoded(inode, pos, len);
+        }
         match inode.super_block().data().medium {
             Medium::Block(_) => map::<OnBlock>(inode, pos, len, purpose),
             Medium::File(_) => map::<InFile>(inode, pos, len, purpose),
@@ -142,6 +153,38 @@ fn map<K: Told>(inode: &INode<Erofs>, pos: u64, len: u64, purpose: Purpose) -> R
         pos: piece.pos.get(),
         len,
         place,
+    })
+}
+
+/// The extent of a compressed file. Addresses are those of the image, whatever it is on.
+fn encoded(inode: &INode<Erofs>, pos: u64, len: u64) -> Result<Extent<'_>> {
+    let (sb, info) = (inode.super_block(), inode.data());
+    let file = info.zip().ok_or(EIO)?;
+    let found = file.map(sb, FilePos::new(pos), Want::Report);
+    let found = found.map_err(|failure| match failure {
+        Failure::Read(e) => e,
+        Failure::Corrupt(e) => info.refuse(sb, &e, e.kind()),
+    })?;
+    let Some(extent) = found else {
+        return Ok(Extent {
+            pos,
+            len,
+            place: Place::Hole,
+        });
+    };
+    Ok(Extent {
+        pos: extent.start.get(),
+        len: extent.len,
+        place: match extent.at {
+            ZipPlacement::Hole => Place::Hole,
+            ZipPlacement::Device { pos, .. } => Place::Encoded {
+                addr: Some(pos.get()),
+            },
+            ZipPlacement::Inline { pos, .. } => Place::Encoded {
+                addr: Some(pos.byte()),
+            },
+            ZipPlacement::Fragment { .. } => Place::Encoded { addr: None },
+        },
     })
 }
 

@@ -22,13 +22,17 @@ use crate::{
         InodeInfo, //
     },
     iomap::Iomap,
+    metadata::Failure,
     ondisk::{
         self,
         device,
         BlockBits,
         ErrorKind,
         ImagePos,
-        Nid, //
+        MetaPos,
+        Nid,
+        ZipConfigError,
+        ZipConfigs, //
     },
     options::{
         self,
@@ -58,6 +62,7 @@ use crate::{
             InodeTables, //
         },
         internal::InternalInode,
+        metadata::PageBytes,
         registration::FileSystemType,
         shared::SharedPages,
         stat::{
@@ -77,7 +82,8 @@ use crate::{
     xattr::{
         Prefixes,
         Xattrs, //
-    }, //
+    },
+    zip, //
 };
 use core::ffi::CStr;
 use kernel::{
@@ -86,6 +92,7 @@ use kernel::{
     seq_file::SeqFile,
     sync::{
         aref::ARef,
+        Arc,
         SetOnce, //
     }, //
 };
@@ -111,6 +118,8 @@ pub(crate) struct SuperInfo {
     pub(crate) devices: Devices,
     /// Whether it can be used where it is in persistent memory.
     can_dax: bool,
+    /// What reading compressed files takes, if there may be some.
+    pub(crate) zip: Option<Arc<zip::Mount>>,
     /// The packed inode and the metabox inode.
     internal: [InternalInode<Erofs>; 2],
     /// The long prefixes of names of extended attributes.
@@ -128,12 +137,14 @@ impl SuperInfo {
         devices: Devices,
         can_dax: bool,
         domain: Option<OwnedString>,
+        zip: Option<Arc<zip::Mount>>,
     ) -> Result<KBox<Self>> {
         let info = Self {
             disk: KBox::into_inner(disk),
             medium,
             devices,
             can_dax,
+            zip,
             tunables: Tunables::new(),
             internal: [const { InternalInode::new() }; 2],
             prefixes: SetOnce::new(),
@@ -300,15 +311,48 @@ impl Erofs {
     /// Refuses images that need what this driver cannot do yet.
     #[inline(never)]
     fn check_supported(sb: &NewSuperBlock<'_, Self>, disk: &ondisk::Superblock) -> Result {
-        let what = if disk.is_compressed() {
-            "compressed images"
-        } else {
+        if !disk.is_compressed() || cfg!(EROFS_ZIP) {
             return Ok(());
-        };
-        sb.error(format_args!(
-            "{what} are not supported by this version of the driver"
-        ));
+        }
+        sb.error(format_args!("compression isn't enabled on this kernel"));
         Err(EOPNOTSUPP)
+    }
+
+    /// What a mount needs for compressed files, if there may be some.
+    #[inline(never)]
+    fn open_compression(
+        sb: &NewSuperBlock<'_, Self>,
+        disk: &ondisk::Superblock,
+        medium: &Medium,
+    ) -> Result<Option<Arc<zip::Mount>>> {
+        if !disk.is_compressed() {
+            return Ok(None);
+        }
+        let meta = ImageMetadata(medium.image(sb.block_device())?);
+        ZipConfigs::read(disk, zip::available(), &meta).map_err(|failure| match failure {
+            Failure::Read(e) => e,
+            Failure::Corrupt(e) => {
+                sb.error(format_args!("{e}"));
+                errno(e.kind())
+            }
+        })?;
+        zip::Mount::new().map(Some)
+    }
+}
+
+/// The metadata in an image that is being mounted.
+struct ImageMetadata<'a>(Image<'a>);
+
+impl ondisk::Metadata for ImageMetadata<'_> {
+    type Pos = MetaPos;
+    type View = PageBytes;
+    type Error = Failure<ZipConfigError>;
+
+    fn view(&self, pos: MetaPos) -> core::result::Result<PageBytes, Self::Error> {
+        match pos {
+            MetaPos::Image(pos) => self.0.bytes(pos).map_err(Failure::Read),
+            MetaPos::Metabox(_) => Err(Failure::Read(EFSCORRUPTED)),
+        }
     }
 }
 
@@ -390,8 +434,11 @@ impl FileSystem for Erofs {
         &sysfs::FEATURES
     }
 
-    fn attributes(_sb: &SuperBlock<Self>) -> &'static [Attribute<SuperBlock<Self>>] {
-        &sysfs::OF_MOUNT
+    fn attributes(sb: &SuperBlock<Self>) -> &'static [Attribute<SuperBlock<Self>>] {
+        match sb.data().zip {
+            Some(_) => &sysfs::OF_COMPRESSED_MOUNT,
+            None => &sysfs::OF_MOUNT,
+        }
     }
 
     fn parameters() -> Parameters {
@@ -446,6 +493,7 @@ impl FileSystem for Erofs {
         let devices = volume::open(sb, &disk, &medium)?;
         Self::use_blocks(sb, disk.block_bits)?;
         Self::check_supported(sb, &disk)?;
+        let zip = Self::open_compression(sb, &disk, &medium)?;
 
         let acl = sb.options().acl();
         sb.set_posix_acl(acl);
@@ -453,7 +501,7 @@ impl FileSystem for Erofs {
         set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
         let can_dax = sb.find_dax() && disk.block_bits.bits() == PAGE_BITS;
         let domain = sb.options().domain_id.take();
-        SuperInfo::new(disk, medium, devices, can_dax, domain)
+        SuperInfo::new(disk, medium, devices, can_dax, domain, zip)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {
@@ -552,19 +600,25 @@ impl FileSystem for Erofs {
     fn show_options(sb: &SuperBlock<Self>, seq: &SeqFile) {
         let info = sb.data();
         let file_backed = matches!(info.medium, Medium::File(_));
-        sb.options()
-            .show(seq, file_backed, info.disk.is_compressed());
+        let compressed = !info.disk.compression.algorithms().is_empty();
+        sb.options().show(seq, file_backed, compressed);
     }
 
     fn getattr(inode: &INode<Self>, stat: &mut Stat<'_>) {
         let immutable = u64::from(bindings::STATX_ATTR_IMMUTABLE);
         let compressed = u64::from(bindings::STATX_ATTR_COMPRESSED);
-        stat.attributes(immutable, immutable | compressed);
+        let set = match inode.data().zip() {
+            Some(_) => immutable | compressed,
+            None => immutable,
+        };
+        stat.attributes(set, immutable | compressed);
         if inode.is_regular() && stat.wants_dio_alignment() {
             match inode.super_block().block_device() {
                 Some(device) if inode.data().is_uncompressed() => {
                     stat.dio_alignment(device.dma_alignment(), device.logical_block_size());
                 }
+                // By way of the kernel's memory.
+                Some(_) if inode.data().zip().is_some() => stat.dio_alignment(1, 1),
                 // None would do.
                 _ => stat.dio_alignment(0, 0),
             }

@@ -8,6 +8,7 @@
 use crate::{
     super_block::Erofs,
     vfs::{
+        pools,
         registration::FileSystemType,
         super_block::SuperBlock,
         sysfs::{
@@ -47,12 +48,64 @@ pub(crate) static FEATURES: [Attribute<FileSystemType<Erofs>>; 12] = [
     feature(c"metabox"),
 ];
 
-/// The attributes of every mount.
-pub(crate) static OF_MOUNT: [Attribute<SuperBlock<Erofs>>; 1] = [Attribute::read_write(
-    c"dir_ra_bytes",
-    |sb, page| sb.data().tunables.dir_ra_bytes.show(page),
-    |sb, value| sb.data().tunables.dir_ra_bytes.store(value),
-)];
+const fn dir_ra_bytes() -> Attribute<SuperBlock<Erofs>> {
+    Attribute::read_write(
+        c"dir_ra_bytes",
+        |sb, page| sb.data().tunables.dir_ra_bytes.show(page),
+        |sb, value| sb.data().tunables.dir_ra_bytes.store(value),
+    )
+}
+
+/// The attributes of a mount without compressed files.
+pub(crate) static OF_MOUNT: [Attribute<SuperBlock<Erofs>>; 1] = [dir_ra_bytes()];
+
+/// Those of a mount that may have some.
+pub(crate) static OF_COMPRESSED_MOUNT: [Attribute<SuperBlock<Erofs>>; 4] = [
+    dir_ra_bytes(),
+    Attribute::read_write(
+        c"sync_decompress",
+        |sb, page| sb.data().tunables.sync_decompress.show(page),
+        |sb, value| {
+            if value.number()? > SYNC_FORCE_OFF {
+                return Err(EINVAL);
+            }
+            sb.data().tunables.sync_decompress.store(value)
+        },
+    ),
+    Attribute::write_only(c"drop_caches", drop_caches),
+    Attribute::read_only(c"zip_stats", zip_stats),
+];
+
+/// `sync_decompress`: nobody's small reads are decoded by whoever reads.
+pub(crate) const SYNC_FORCE_OFF: u32 = 2;
+
+/// `drop_caches`: 1 is for cached data, 2 for what is kept of pclusters. There are a few buffers,
+/// which go together.
+fn drop_caches(sb: &SuperBlock<Erofs>, value: Value<'_>) -> Result {
+    let what = value.number()?;
+    if !(1..=3).contains(&what) {
+        return Err(EINVAL);
+    }
+    if let Some(mount) = &sb.data().zip {
+        mount.drop_caches();
+    }
+    pools::free();
+    Ok(())
+}
+
+/// What reading compressed files has cost.
+fn zip_stats(sb: &SuperBlock<Erofs>, page: Page<'_>) -> Result<Shown> {
+    let mount = sb.data().zip.as_ref().ok_or(EINVAL)?;
+    let counters = &mount.counters;
+    page.emit(format_args!(
+        "read_bytes {}\ndecoded_bytes {}\ndecoded_again {}\ncache_hits {}\ndecoder_ns {}\n",
+        counters.read.get(),
+        counters.decoded.get(),
+        counters.again.get(),
+        counters.hits.get(),
+        counters.nanoseconds.get(),
+    ))
+}
 
 /// A number that an attribute shows and sets. Readers take it as it is just then.
 pub(crate) struct Number(AtomicU32);
@@ -82,6 +135,8 @@ impl Number {
 pub(crate) struct Tunables {
     /// How much of a directory is read ahead of who lists it, in bytes; none if zero.
     pub(crate) dir_ra_bytes: Number,
+    /// Whether small reads are decoded by whoever reads: 0 and 1, or not: 2.
+    pub(crate) sync_decompress: Number,
 }
 
 impl Tunables {
@@ -89,6 +144,7 @@ impl Tunables {
     pub(crate) const fn new() -> Self {
         Self {
             dir_ra_bytes: Number::new(16384),
+            sync_decompress: Number::new(0),
         }
     }
 }

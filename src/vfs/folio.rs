@@ -16,9 +16,13 @@
 //!
 //! The count lives in `folio->private`, which is ours while the folio is locked and not up to
 //! date. Counting bytes, not parts, is what lets a bio merge parts that are contiguous.
+//!
+//! A folio that is in no page cache is private memory: its parts count for whatever its `private`
+//! points to ([`incoming`]).
 
 use super::{
     extra,
+    incoming,
     metadata::PageBytes,
     PAGE_SHIFT, //
 };
@@ -129,17 +133,20 @@ const FAILED: usize = 1 << (usize::BITS - 1);
 ///
 /// # Safety
 ///
-/// The folio must be read by a [`FolioRead`], and as many bytes be pending and the caller's.
+/// The folio must be read by a [`FolioRead`], or be private memory that is read into, and as many
+/// bytes be pending and the caller's.
 #[inline]
 unsafe fn finish(folio: NonNull<bindings::folio>, bytes: usize, failed: bool) {
     // SAFETY: By contract the folio is locked until no byte is pending, so `private` is ours, and
-    // everybody accesses it atomically.
+    // everybody accesses it atomically. A locked folio does not leave its mapping; private memory
+    // has none, and its owner is there as long as bytes are pending.
     unsafe {
-        let private = &raw mut (*folio.as_ptr())
-            .__bindgen_anon_1
-            .__bindgen_anon_1
-            .__bindgen_anon_3
-            .private;
+        let fields = &raw mut (*folio.as_ptr()).__bindgen_anon_1.__bindgen_anon_1;
+        let private = &raw mut (*fields).__bindgen_anon_3.private;
+
+        if (*fields).mapping.is_null() {
+            return incoming::arrived(private.read(), bytes, failed);
+        }
         let pending = AtomicUsize::from_ptr(private.cast());
 
         if failed {
@@ -194,6 +201,30 @@ impl<'a> LockedFolio<'a> {
         unsafe { position(self.folio.as_ptr()) }
     }
 
+    /// Size in bytes.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        // SAFETY: By the type invariant.
+        unsafe { extra::erofs_helper_folio_size(self.folio.as_ptr()) }
+    }
+
+    /// The page cache that it is in. It is that of the inode that is being read, or another one
+    /// with the same contents.
+    #[inline]
+    pub(crate) fn mapping(&self) -> Mapping<'a> {
+        // SAFETY: By the type invariant; a locked folio's mapping does not change.
+        let mapping = unsafe {
+            (*self.folio.as_ptr())
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .mapping
+        };
+        Mapping {
+            mapping,
+            _life: PhantomData,
+        }
+    }
+
     /// Begins to read it.
     #[inline]
     pub(crate) fn read(self) -> FolioRead<'a> {
@@ -225,6 +256,69 @@ impl Drop for LockedFolio<'_> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
         unsafe { bindings::folio_end_read(self.folio.as_ptr(), false) };
+    }
+}
+
+/// How many pages a folio has at most that is read beyond what was asked for.
+const GRABBED: u32 = 16;
+
+/// A page cache, for the time of a call from it.
+///
+/// # Invariants
+///
+/// The mapping is alive for `'a`, and its `invalidate_lock` is held.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapping<'a> {
+    mapping: *mut bindings::address_space,
+    _life: PhantomData<&'a ()>,
+}
+
+impl<'a> Mapping<'a> {
+    /// # Safety
+    ///
+    /// As the invariants say.
+    pub(super) unsafe fn from_raw(mapping: *mut bindings::address_space) -> Self {
+        // INVARIANT: By contract.
+        Self {
+            mapping,
+            _life: PhantomData,
+        }
+    }
+
+    /// Whether there is any page of the bytes from `from` to `to`.
+    pub(crate) fn has_pages(self, from: u64, to: u64) -> bool {
+        let (Ok(first), Ok(end)) = (i64::try_from(from), i64::try_from(to)) else {
+            return false;
+        };
+        if first >= end {
+            return false;
+        }
+        // SAFETY: By the type invariant.
+        unsafe { bindings::filemap_range_has_page(self.mapping, first, end.wrapping_sub(1)) }
+    }
+
+    /// A folio that begins at `pos` and ends at `end` or before, to be read as well, if it can be had
+    /// without waiting: neither for a lock, as others are held, nor for memory. It is as large as
+    /// the pages that are there already leave room for.
+    pub(crate) fn grab(self, pos: u64, end: u64) -> Option<LockedFolio<'a>> {
+        let index = (pos >> PAGE_SHIFT) as kernel::ffi::c_ulong;
+        // Folios begin at multiples of their size.
+        let mut pages = GRABBED;
+        let page = pos >> PAGE_SHIFT;
+        let left = end.saturating_sub(pos) >> PAGE_SHIFT;
+        while pages > 1
+            && (u64::from(pages) > left
+                || page & u64::from(pages).wrapping_sub(1) != 0
+                || self.has_pages(pos, pos.saturating_add(u64::from(pages) << PAGE_SHIFT)))
+        {
+            pages >>= 1;
+        }
+        // SAFETY: By the type invariant. What is returned is locked and not up to date, and the
+        // lock is the caller's.
+        unsafe {
+            let folio = extra::erofs_helper_grab_folio(self.mapping, index, pages);
+            (!folio.is_null()).then(|| LockedFolio::from_raw(folio))
+        }
     }
 }
 
@@ -342,7 +436,117 @@ pub(crate) struct Part {
     len: usize,
 }
 
+// SAFETY: A part may be finished by any task.
+unsafe impl Send for Part {}
+// SAFETY: Nothing can be changed by a reference.
+unsafe impl Sync for Part {}
+
 impl Part {
+    /// # Safety
+    ///
+    /// `folio` must be private memory with an owner, and `len` of the bytes that this expects be
+    /// given to the part.
+    pub(super) unsafe fn from_raw(folio: NonNull<bindings::folio>, at: usize, len: usize) -> Self {
+        Self { folio, at, len }
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where in its folio it begins.
+    #[inline]
+    pub(super) fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// Where its first byte is.
+    #[inline]
+    pub(super) fn address(&self) -> NonNull<u8> {
+        // SAFETY: By the type invariant the folio is alive, and `at` is in it.
+        unsafe {
+            NonNull::new_unchecked(
+                extra::erofs_helper_folio_address(self.folio.as_ptr())
+                    .cast::<u8>()
+                    .add(self.at),
+            )
+        }
+    }
+
+    /// The `n`-th page of those that the part has bytes of.
+    #[inline]
+    pub(super) fn page(&self, n: usize) -> *mut bindings::page {
+        let first = self.at >> PAGE_SHIFT;
+        // The pages of a folio follow each other in the (virtual) memory map.
+        self.folio
+            .as_ptr()
+            .cast::<bindings::page>()
+            .wrapping_add(first.wrapping_add(n))
+    }
+
+    /// Cuts it after `len` bytes, which must not be none: what follows is `None` if that is nothing.
+    pub(crate) fn split(self, len: usize) -> (Self, Option<Self>) {
+        if len == 0 || len >= self.len {
+            return (self, None);
+        }
+        let part = ManuallyDrop::new(self);
+        // INVARIANT: Each byte is one's alone.
+        (
+            Self {
+                folio: part.folio,
+                at: part.at,
+                len,
+            },
+            Some(Self {
+                folio: part.folio,
+                at: part.at.wrapping_add(len),
+                len: part.len.wrapping_sub(len),
+            }),
+        )
+    }
+
+    /// Fills it with zeros, and ends its read.
+    pub(crate) fn zero(self) {
+        // SAFETY: By the type invariant the bytes are this value's: nobody else looks at them.
+        unsafe { self.address().as_ptr().write_bytes(0, self.len) };
+        self.complete();
+    }
+
+    /// Fills it with the start of `bytes`, and ends its read. Fewer bytes fail it.
+    pub(crate) fn copy(self, bytes: &PageBytes) {
+        if let Some(from) = bytes.pointer(0, self.len) {
+            // SAFETY: As above, and `from` is readable for as many bytes.
+            unsafe { bindings::memcpy(self.address().as_ptr().cast(), from.cast(), self.len) };
+            self.complete();
+        }
+    }
+
+    /// Fills it with `first` and then the start of `then`, and ends its read. Fewer bytes fail it.
+    pub(crate) fn fill(self, first: &[u8], then: &[u8]) {
+        let head = first.len().min(self.len);
+        let tail = self.len.wrapping_sub(head);
+        if then.len() < tail {
+            return;
+        }
+        // SAFETY: By the type invariant the bytes are this value's: nobody else looks at them.
+        unsafe {
+            let to = self.address().as_ptr();
+            bindings::memcpy(to.cast(), first.as_ptr().cast(), head);
+            bindings::memcpy(to.add(head).cast(), then.as_ptr().cast(), tail);
+        }
+        self.complete();
+    }
+
+    /// Ends its read: the bytes are there.
+    #[inline]
+    pub(super) fn complete(self) {
+        let part = ManuallyDrop::new(self);
+        // SAFETY: By the type invariant.
+        unsafe { finish(part.folio, part.len, false) };
+    }
+
     /// The folio, where in it the part begins, and how long it is. Whoever takes the part's bytes
     /// over forgets the part and calls [`end_part`] for them.
     #[inline]

@@ -192,6 +192,13 @@ impl<T: FileSystem> INode<T> {
         u32::from(self.mode()) & bindings::S_IFMT == bindings::S_IFREG
     }
 
+    /// Whether its mapping can be read: it is a regular file, or a builder has given it pages.
+    #[inline]
+    pub(super) fn has_pages(&self) -> bool {
+        // SAFETY: Constant since the inode was finished. A new inode has an empty table.
+        unsafe { (*(*(*self.as_raw()).i_mapping).a_ops).read_folio.is_some() }
+    }
+
     /// Whether it is a directory.
     pub(crate) fn is_dir(&self) -> bool {
         u32::from(self.mode()) & bindings::S_IFMT == bindings::S_IFDIR
@@ -329,6 +336,27 @@ impl<T: FileSystem> NewInode<T> {
             (*(*inode).i_mapping).a_ops = &tables.operations;
         }
         self.finish(bindings::S_IFREG, attributes, data)
+    }
+
+    /// A directory whose pages `mapping` reads.
+    pub(crate) fn paged_directory<D, M>(
+        self,
+        attributes: &Attributes,
+        tables: &'static DirectoryTables<D>,
+        mapping: &'static MappingTables<M>,
+        data: T::InodeData,
+    ) -> ARef<INode<T>>
+    where
+        D: DirectoryOperations<Fs = T>,
+        M: MappingOperations<Fs = T>,
+    {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.raw.as_ptr();
+            bindings::inode_nohighmem(inode);
+            (*(*inode).i_mapping).a_ops = &mapping.operations;
+        }
+        self.directory(attributes, tables, data)
     }
 
     /// A regular file that shares the page cache of `shared`; `tables` are those it was found by.

@@ -82,6 +82,11 @@ pub(crate) enum Place<'a> {
         /// The first byte, counted from the start of the block device.
         addr: u64,
     },
+    /// In an encoded form, which only a report is told of.
+    Encoded {
+        /// Where that begins, if it is all of something on the device.
+        addr: Option<u64>,
+    },
     /// Among the metadata.
     Inline {
         /// The first byte, if it is on a device.
@@ -166,6 +171,13 @@ fn fill(iomap: &mut extra::iomap, extent: Extent<'_>, purpose: Purpose) -> Resul
             iomap.type_ = extra::IOMAP_MAPPED as u16;
             iomap.bdev = device.map_or(core::ptr::null_mut(), BlockDevice::as_raw);
             iomap.addr = addr;
+        }
+        Place::Encoded { addr } => {
+            if purpose != Purpose::Report {
+                return Err(EIO);
+            }
+            iomap.type_ = extra::IOMAP_MAPPED as u16;
+            iomap.addr = addr.unwrap_or(NULL_ADDR);
         }
         Place::Dax { device, addr } => {
             iomap.type_ = extra::IOMAP_MAPPED as u16;
@@ -256,6 +268,11 @@ pub(super) unsafe extern "C" fn read_iter<I: IomapOperations>(
             return dax::read_iter::<I>(iocb, to);
         }
         if (*iocb).ki_flags & extra::CONST_IOCB_DIRECT != 0 {
+            let operations = (*(*(*iocb).ki_filp).f_mapping).a_ops;
+            if (*operations).bmap.is_none() {
+                // Not on a device as they are: the mapping has its own way.
+                return bindings::generic_file_read_iter(iocb, to);
+            }
             return extra::iomap_dio_rw(
                 iocb,
                 to,

@@ -7,13 +7,21 @@
 
 use super::{
     extra,
-    folio::LockedFolio,
+    folio::{
+        LockedFolio,
+        Mapping, //
+    },
     inode::INode,
     iomap::{
         self,
         IomapOperations, //
     },
-    super_block::FileSystem, //
+    private::{
+        Buffer,
+        Need, //
+    },
+    super_block::FileSystem,
+    PAGE_SHIFT, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -35,6 +43,72 @@ pub(crate) trait MappingOperations: 'static {
     /// Starts to read the folios of `window`, for which nobody waits yet. What is left of it is
     /// not read.
     fn readahead(inode: &INode<Self::Fs>, window: &mut Readahead<'_>);
+}
+
+/// Contents that can be read into memory other than the page cache's.
+pub(crate) trait PrivateReads: MappingOperations {
+    /// Reads `len` bytes of the file from `pos` on into the start of `buffer`.
+    fn read_private(
+        inode: &INode<Self::Fs>,
+        pos: u64,
+        len: usize,
+        buffer: Buffer,
+    ) -> Result<Buffer>;
+}
+
+/// How much is read at a time around the page cache.
+const PIECE: usize = 256 << 10;
+
+/// Reads around the page cache, by way of private memory: a program could write to its own while
+/// data is decoded there. So any alignment will do.
+///
+/// # Safety
+///
+/// Called by `generic_file_read_iter()` only, on a file of a mapping whose table
+/// `with_private_reads` has made; it lends both for this call.
+unsafe extern "C" fn direct_io<M: PrivateReads>(
+    iocb: *mut bindings::kiocb,
+    to: *mut bindings::iov_iter,
+) -> isize {
+    // SAFETY: By contract; the inode is one of the filesystem of `M`.
+    let (inode, start, count) = unsafe {
+        (
+            INode::<M::Fs>::from_raw((*(*(*iocb).ki_filp).f_mapping).host),
+            (*iocb).ki_pos.unsigned_abs(),
+            (*to).__bindgen_anon_1.__bindgen_anon_1.as_ref().count,
+        )
+    };
+    let left = inode.size().saturating_sub(start);
+    let count = usize::try_from(left).unwrap_or(usize::MAX).min(count);
+    let mut done = 0usize;
+    let mut error = None;
+
+    while done < count {
+        let len = count.wrapping_sub(done).min(PIECE);
+        let read = Buffer::new(len, Need::Wanted).and_then(|buffer| {
+            M::read_private(inode, start.saturating_add(done as u64), len, buffer)
+        });
+        let copied = match &read {
+            Ok(buffer) => match buffer.bytes().get(..len) {
+                // SAFETY: The bytes are readable, and the iterator is lent.
+                Some(bytes) => unsafe { bindings::_copy_to_iter(bytes.as_ptr().cast(), len, to) },
+                None => 0,
+            },
+            Err(e) => {
+                error = Some(*e);
+                0
+            }
+        };
+        done = done.saturating_add(copied);
+        if copied < len {
+            break;
+        }
+    }
+    match (done, error) {
+        (0, Some(e)) => e.to_errno() as isize,
+        (0, None) if count > 0 => EFAULT.to_errno() as isize,
+        _ => isize::try_from(done).unwrap_or(isize::MAX),
+    }
 }
 
 /// Folios that are read ahead: consecutive ones of a file, locked.
@@ -60,6 +134,49 @@ impl<'a> Readahead<'a> {
                 Some(LockedFolio::from_raw(folio))
             }
         }
+    }
+
+    /// Where the next folio begins, in bytes.
+    #[inline]
+    pub(crate) fn pos(&self) -> u64 {
+        (self.raw._index as u64) << PAGE_SHIFT
+    }
+
+    /// Whether somebody waits for the start of the window: it goes on where the last read ended.
+    pub(crate) fn is_awaited(&self) -> bool {
+        // SAFETY: The state is that of an open file, or another that outlives this call. Others
+        // may change it: it is a hint.
+        let previous = unsafe {
+            match self.raw.ra.as_ref() {
+                Some(ra) => (&raw const ra.prev_pos).read_volatile(),
+                None => return true,
+            }
+        };
+        let next = (previous >> PAGE_SHIFT).wrapping_add(1);
+        u64::try_from(next).is_ok_and(|next| self.raw._index as u64 <= next)
+    }
+
+    /// The page cache.
+    #[inline]
+    pub(crate) fn mapping(&self) -> Mapping<'a> {
+        // SAFETY: The control is the page cache's, lent for this call, which holds the lock.
+        unsafe { Mapping::from_raw(self.raw.mapping) }
+    }
+
+    /// Lets the window reach from `start` to `end`, as far as there are no folios yet and memory is
+    /// there. To be called before the first folio is taken.
+    pub(crate) fn expand(&mut self, start: u64, end: u64) {
+        let (Ok(pos), Some(len)) = (i64::try_from(start), end.checked_sub(start)) else {
+            return;
+        };
+        // SAFETY: The control is the page cache's, lent for this call.
+        unsafe { bindings::readahead_expand(self.raw, pos, len as usize) };
+    }
+
+    /// How many bytes are left.
+    #[inline]
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::from(self.raw._nr_pages) << PAGE_SHIFT
     }
 
     /// The index of the next page, and how many are left.
@@ -103,6 +220,16 @@ impl<M: MappingOperations> MappingTables<M> {
             },
             _mapping: PhantomData,
         }
+    }
+
+    /// The table for contents that can be read into memory other than the page cache's.
+    pub(crate) const fn with_private_reads() -> Self
+    where
+        M: PrivateReads,
+    {
+        let mut tables = Self::new();
+        tables.operations.direct_IO = Some(direct_io::<M>);
+        tables
     }
 
     /// The table for contents that are on a block device as they are, where `I` says: they can be

@@ -316,18 +316,19 @@ pub(crate) fn of_file(
 }
 
 impl<T: FileSystem> INode<T> {
-    /// Bytes of a regular file from byte `pos` on, read if need be. `None` at its end and after it.
+    /// Bytes of a file with pages from byte `pos` on, read if need be. `None` at its end and after
+    /// it.
     pub(crate) fn bytes(&self, pos: u64) -> Result<Option<PageBytes>> {
         let Some(left) = self.size().checked_sub(pos).filter(|left| *left > 0) else {
             return Ok(None);
         };
-        if !self.is_regular() {
+        if !self.has_pages() {
             return Err(EINVAL);
         }
         let index = page_index(pos)?;
 
-        // SAFETY: A live inode's mapping is alive. That of a regular file has a filler: its
-        // builder installs it. What is returned is a reference.
+        // SAFETY: A live inode's mapping is alive. This one has a filler, as was checked:
+        // a builder has installed it. What is returned is a reference.
         let folio = unsafe {
             let mapping = (*self.as_raw()).i_mapping;
             let mut folio = extra::erofs_helper_find_metadata(mapping, index);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * readers DIR PROCESSES SECONDS [SEED]
+ * readers DIR PROCESSES SECONDS [SEED [direct]]
  *
  * Reads the whole tree once, then lets several processes do random things to
  * it at the same time, each compared with what was read at first: read, mmap,
@@ -203,6 +203,29 @@ static void by_sendfile(const struct known *k)
 	close(fd);
 }
 
+/* Around the page cache, wherever any alignment will do. */
+static void by_direct(const struct known *k)
+{
+	static char buffer[1 << 19];
+	struct statx stx;
+	size_t length;
+	ssize_t got;
+	off_t at;
+	int fd;
+
+	if (statx(AT_FDCWD, k->path, 0, STATX_DIOALIGN, &stx) || stx.stx_dio_offset_align != 1)
+		return;
+	errno = 0;
+	fd = open(k->path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (fd < 0)
+		wrong(k, "open O_DIRECT", 0, 0);
+	somewhere(k, &at, &length);
+	got = pread(fd, buffer, length, at);
+	if (got != (ssize_t)length || memcmp(buffer, k->data + at, length))
+		wrong(k, "O_DIRECT", at, length);
+	close(fd);
+}
+
 static void by_stat(void)
 {
 	const struct known *k = &known[chance(count)];
@@ -239,6 +262,8 @@ static void drop_caches(void)
 	close(fd);
 }
 
+static bool direct;
+
 static unsigned long act(int number, time_t until)
 {
 	unsigned long acts = 0;
@@ -247,7 +272,9 @@ static unsigned long act(int number, time_t until)
 		const struct known *file = nfiles ? &known[files[chance(nfiles)]] : NULL;
 		unsigned int what = chance(100);
 
-		if (what < 35 && file)
+		if (what < 10 && file && direct)
+			by_direct(file);
+		else if (what < 35 && file)
 			by_read(file);
 		else if (what < 60 && file)
 			by_mmap(file);
@@ -275,10 +302,11 @@ int main(int argc, char **argv)
 	time_t until;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: readers DIR PROCESSES SECONDS [SEED]\n");
+		fprintf(stderr, "usage: readers DIR PROCESSES SECONDS [SEED [direct]]\n");
 		return 2;
 	}
 	processes = atoi(argv[2]);
+	direct = argc > 5;
 	if (chdir(argv[1]) || nftw(".", learn, 32, FTW_PHYS)) {
 		perror(argv[1]);
 		return 1;

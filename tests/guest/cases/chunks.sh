@@ -1,4 +1,4 @@
-# guest: --driver none --load loop --program /usr/sbin/losetup --program /usr/sbin/filefrag --data $IMAGES/devices
+# guest: --timeout 1500 --driver none --load loop --program /usr/sbin/losetup --program /usr/sbin/filefrag --data $IMAGES/devices
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Files in chunks, and images on several devices: each image as its source

@@ -17,6 +17,7 @@ import places
 import share
 import tree
 import valid
+import zipped
 from maker import Maker
 
 # The sets of images, of which trees each has the manifests, and what makes it.
@@ -26,6 +27,7 @@ SETS = (
     ("places", ("small", "chunks"), places.make),
     ("devices", ("chunky", "unique"), devices.make),
     ("share", ("one", "two"), share.make),
+    ("zipped", ("texts",), zipped.make),
     ("broken", (), broken.make),
     ("composefs", ("all-kinds",), clients.composefs),
     ("layers", ("small", "merged"), clients.layers, clients.apex),

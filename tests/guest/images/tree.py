@@ -373,6 +373,34 @@ def chunky(root):
     t.finish()
 
 
+def texts(root):
+    """Files that can be compressed, more and less: for compressed images."""
+    t = Tree(root, "texts")
+    words = [bytes(t.random.choices(b"etaoinshrdlu", k=t.random.randrange(2, 9))) for _ in range(600)]
+
+    def prose(size):
+        return b" ".join(t.random.choices(words, k=size // 4 + 2))[:size]
+
+    t.dir("size")
+    for size in sizes_around(0, 512, 4096, 65536):
+        t.file(f"size/{size}", prose(size))
+    t.file("size/large", prose((1 << 20) + 12345))
+    # What compresses well, and not at all, in one file.
+    mixed = b"".join(prose(60000) + t.bytes(30000) + bytes(100000) for _ in range(8))
+    t.file("size/mixed", mixed)
+    t.file("size/zeros", bytes(3 << 20))
+    t.file("size/noise", 200000)
+    # The same again, not at the same places: for deduplication.
+    t.dir("same")
+    for n in range(4):
+        t.file(f"same/{n}", prose(100 * n) + mixed[:150000] + prose(50 * n))
+    t.dir("many")
+    for n in range(120):
+        t.file(f"many/{n:03}", prose(t.random.randrange(20000)))
+    t.link("link", "x/" * 1000 + "e")
+    t.finish()
+
+
 def unique(root):
     """The same, without blocks that are there twice."""
     t = Tree(root, "unique")
@@ -380,4 +408,5 @@ def unique(root):
     t.finish()
 
 
-TREES = {f.__name__.replace("_", "-"): f for f in (all_kinds, large, small, attributes, chunks, empty, victim, chunky, unique)}
+TREES = {f.__name__.replace("_", "-"): f for f in (
+    all_kinds, large, small, attributes, chunks, empty, victim, chunky, unique, texts)}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pclusters that are being read and decoded.
+
+use super::{
+    algorithms,
+    habit,
+    stash::End,
+    Level,
+    Mount, //
+};
+use crate::{
+    ondisk::{
+        zip::Encoding,
+        BlockBits,
+        ImagePos, //
+    },
+    vfs::{
+        self,
+        decoders::Failure,
+        incoming::Job,
+        private::{
+            Buffer,
+            Need, //
+        },
+        target::{
+            self,
+            Placed,
+            Target, //
+        },
+        workers, //
+    }, //
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        Arc,
+        SpinLock, //
+    }, //
+};
+
+/// What tells a pcluster from others of its mount.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) level: Level,
+    /// Where it is: on the device that the address means.
+    pub(super) pos: ImagePos,
+    pub(super) len: u32,
+    pub(super) encoding: Encoding,
+}
+
+impl Key {
+    /// What the encoding is called.
+    pub(super) fn name(&self) -> &'static str {
+        match self.encoding {
+            Encoding::Shifted => "shifted",
+            Encoding::Interlaced => "interlaced",
+            Encoding::Lz4 => "lz4",
+            Encoding::Lzma => "lzma",
+            Encoding::Deflate => "deflate",
+            Encoding::Zstd => "zstd",
+        }
+    }
+}
+
+/// What one request wants of a pcluster.
+pub(super) struct Share {
+    /// The parts to fill, in order.
+    parts: KVec<Placed>,
+    /// Up to where to decode: the end of the last of them, or of the extent if that is near.
+    end: usize,
+    /// That is where the pcluster ends as well.
+    exact: bool,
+    /// Where in a block of the file the extent begins.
+    start: usize,
+}
+
+impl Share {
+    /// `len` is that of the extent, if all of it is known, and `exact` says that the pcluster
+    /// decodes to no more.
+    pub(super) fn new(parts: KVec<Placed>, len: Option<usize>, exact: bool, start: usize) -> Self {
+        let asked = parts.last().map_or(0, Placed::end);
+        let end = len
+            .filter(|len| len.saturating_sub(asked) < vfs::PAGE_SIZE)
+            .unwrap_or(asked);
+        Self {
+            parts,
+            end,
+            exact: exact && len == Some(end),
+            start,
+        }
+    }
+
+    /// Copies a plain pcluster.
+    fn copy(self, encoding: Encoding, encoded: &[u8], block: usize) -> Result<(), Failure> {
+        const SHORT: Failure = Failure::Corrupt("not enough plain data");
+
+        for placed in self.parts {
+            let len = placed.part.len();
+            let (from, reach) =
+                algorithms::plain(encoding, encoded.len(), block, self.start, placed.at);
+            let first = from
+                .checked_add(len.min(reach))
+                .and_then(|end| encoded.get(from..end))
+                .ok_or(SHORT)?;
+            let rest = len.saturating_sub(reach);
+            let then = if rest == 0 {
+                &[]
+            } else {
+                let at = placed.at.saturating_add(reach);
+                let (from, reach) =
+                    algorithms::plain(encoding, encoded.len(), block, self.start, at);
+                from.checked_add(rest)
+                    .filter(|_| rest <= reach)
+                    .and_then(|end| encoded.get(from..end))
+                    .ok_or(SHORT)?
+            };
+            placed.part.fill(first, then);
+        }
+        Ok(())
+    }
+}
+
+/// A pcluster that is being read.
+#[pin_data]
+pub(super) struct Pcluster {
+    key: Key,
+    /// `None` once it is being decoded.
+    #[pin]
+    shares: SpinLock<Option<KVec<Share>>>,
+}
+
+/// How many requests can share a pcluster; more read it again.
+const SHARES: usize = 4;
+
+/// How many pclusters of a mount can be found; more are read by whoever needs them.
+const FOUND: usize = 64;
+
+impl Pcluster {
+    /// One with its first share.
+    pub(super) fn new(key: Key, share: Share, need: Need) -> Result<Arc<Self>> {
+        let mut shares = KVec::with_capacity(SHARES, need.flags())?;
+        shares.push_within_capacity(share).map_err(|_| ENOMEM)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                key,
+                shares <- new_spinlock!(Some(shares)),
+            }),
+            need.flags(),
+        )
+    }
+}
+
+/// The pclusters of a mount that are being read.
+#[pin_data]
+pub(super) struct InFlight {
+    #[pin]
+    found: SpinLock<KVec<Arc<Pcluster>>>,
+}
+
+impl InFlight {
+    pub(super) fn new() -> Result<impl PinInit<Self>> {
+        let found = KVec::with_capacity(FOUND, GFP_KERNEL)?;
+        Ok(pin_init!(Self {
+            found <- new_spinlock!(found),
+        }))
+    }
+
+    /// Adds `share` to the pcluster with this key, if it is being read; gives it back if not.
+    pub(super) fn join(&self, key: &Key, share: Share) -> Option<Share> {
+        let found = self.found.lock();
+        for pcluster in found.iter() {
+            if pcluster.key != *key {
+                continue;
+            }
+            return match &mut *pcluster.shares.lock() {
+                Some(shares) => shares.push_within_capacity(share).err().map(|e| e.0),
+                None => Some(share),
+            };
+        }
+        Some(share)
+    }
+
+    /// Lets others find `pcluster`.
+    pub(super) fn add(&self, pcluster: &Arc<Pcluster>) {
+        // If there are too many nobody finds it.
+        let _ = self.found.lock().push_within_capacity(pcluster.clone());
+    }
+
+    /// Nobody finds it any more: its shares.
+    fn close(&self, pcluster: &Arc<Pcluster>) -> KVec<Share> {
+        let mut found = self.found.lock();
+        let index = found.iter().position(|other| Arc::ptr_eq(other, pcluster));
+        // Given up after the lock: the last reference is the caller's anyway.
+        let _gone = index.and_then(|index| found.remove(index).ok());
+        drop(found);
+        pcluster.shares.lock().take().unwrap_or_default()
+    }
+}
+
+/// Why the bytes of a pcluster are not there.
+#[derive(Clone, Copy)]
+pub(super) enum Failed {
+    /// The image could not be read.
+    Io,
+    /// There is no such device.
+    Device(Error),
+    /// There is no memory to read them.
+    NoMemory,
+    /// They make no sense, or there is no memory to decode them.
+    Decode {
+        /// The pcluster.
+        key: Key,
+        /// How many decoded bytes were asked for.
+        wanted: usize,
+        /// Why.
+        why: Failure,
+    },
+}
+
+impl Failed {
+    /// What the reader is told.
+    pub(super) fn errno(&self) -> Error {
+        match self {
+            Self::Io => EIO,
+            Self::Device(e) => *e,
+            Self::NoMemory
+            | Self::Decode {
+                why: Failure::NoMemory,
+                ..
+            } => ENOMEM,
+            Self::Decode { .. } => EFSCORRUPTED,
+        }
+    }
+}
+
+/// The job of decoding a pcluster whose bytes have been read.
+pub(super) struct Decode {
+    pub(super) mount: Arc<Mount>,
+    pub(super) pcluster: Arc<Pcluster>,
+    /// Where in the buffer the pcluster begins.
+    pub(super) skip: usize,
+    pub(super) block: BlockBits,
+}
+
+impl Job for Decode {
+    type Output = core::result::Result<(), Failed>;
+
+    fn run(self, data: Option<Buffer>) -> Self::Output {
+        let shares = self.mount.in_flight.close(&self.pcluster);
+        let key = self.pcluster.key;
+        let Some(buffer) = data else {
+            return Err(Failed::Io);
+        };
+        let end = self.skip.saturating_add(key.len as usize);
+        let encoded = buffer.bytes().get(self.skip..end).ok_or(Failed::Io)?;
+        decode(&self.mount, &key, encoded, self.skip, self.block, shares)
+    }
+}
+
+/// Decodes a pcluster for those who share it. `skip` is where in a block it begins.
+pub(super) fn decode(
+    mount: &Mount,
+    key: &Key,
+    encoded: &[u8],
+    skip: usize,
+    bits: BlockBits,
+    shares: KVec<Share>,
+) -> core::result::Result<(), Failed> {
+    let block = bits.size() as usize;
+    let first_block = block.saturating_sub(skip & block.saturating_sub(1));
+    let first_block = first_block.min(encoded.len());
+    let failed = |wanted, why| Failed::Decode {
+        key: *key,
+        wanted,
+        why,
+    };
+    let mut result = Ok(());
+
+    if matches!(key.encoding, Encoding::Shifted | Encoding::Interlaced) {
+        for share in shares {
+            let wanted = share.end;
+            let copied = share.copy(key.encoding, encoded, block);
+            result = result.and(copied.map_err(|why| failed(wanted, why)));
+        }
+        return result;
+    }
+
+    // The one who wants most decodes, and the others copy from there. If that fails, they may yet
+    // be right: two files need not agree on how long it is.
+    let mut shares = shares;
+    while let Some(longest) = longest(&shares) {
+        let Ok(share) = shares.remove(longest) else {
+            break;
+        };
+        let wanted = share.end;
+        match decode_share(mount, key, encoded, first_block, &share, &shares) {
+            Ok(()) => {
+                target::complete(share.parts);
+                for other in shares {
+                    target::complete(other.parts);
+                }
+                return result;
+            }
+            Err(why) => result = result.and(Err(failed(wanted, why))),
+        }
+    }
+    result
+}
+
+/// Decodes what `share` wants, also for `others`, which want no more.
+#[inline(never)]
+fn decode_share(
+    mount: &Mount,
+    key: &Key,
+    encoded: &[u8],
+    first_block: usize,
+    share: &Share,
+    others: &[Share],
+) -> core::result::Result<(), Failure> {
+    let mut target =
+        Target::new(&share.parts, share.end, Need::Wanted).map_err(|_| Failure::NoMemory)?;
+    let began = workers::now();
+    let decoded = algorithms::decode(key.encoding, encoded, first_block, &mut target, share.exact);
+    let counters = &mount.counters;
+    counters
+        .nanoseconds
+        .add(workers::now().saturating_sub(began));
+    counters.decoded.add(target.len() as u64);
+    if habit::decoded(mount, key.pos.get()) {
+        counters.again.add(1);
+    }
+    decoded?;
+    for placed in &share.parts {
+        target.copy_to(placed, true).ok_or(Failure::NoMemory)?;
+    }
+    let mut asked = share.parts.last().map_or(0, Placed::end);
+    for other in others {
+        for placed in &other.parts {
+            target.copy_to(placed, false).ok_or(Failure::NoMemory)?;
+            asked = asked.max(placed.end());
+        }
+    }
+    let len = share.end.saturating_sub(asked);
+    if len > 0 {
+        if let Ok(mut bytes) = Buffer::new(len, Need::Ahead) {
+            if let Some(to) = bytes.bytes_mut().get_mut(..len) {
+                target.read(asked, to);
+            }
+            mount.stash.put(End {
+                key: *key,
+                at: asked,
+                len,
+                bytes,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The index of the share that wants most.
+fn longest(shares: &[Share]) -> Option<usize> {
+    let mut best: Option<(usize, usize)> = None;
+    for (index, share) in shares.iter().enumerate() {
+        if best.is_none_or(|(_, end)| share.end > end) {
+            best = Some((index, share.end));
+        }
+    }
+    best.map(|(index, _)| index)
+}
