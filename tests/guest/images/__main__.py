@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""images OBSERVE TO: makes the trees and the images of the guest cases in TO.
+"""images OBSERVE NEWER TO: makes the trees and the images of the guest cases in TO.
 
-Run by mkimages, inside the build root.
+Run by mkimages, inside the build root. NEWER is the directory of newer tools.
 """
 
 import os
@@ -9,39 +9,48 @@ import shutil
 import subprocess
 import sys
 
+import attributes
 import broken
+import clients
 import devices
+import places
 import share
 import tree
 import valid
 import zbroken
 import zcrafted
 import zipped
+from maker import Maker
+
+# The sets of images, of which trees each has the manifests, and what makes it.
+SETS = (
+    ("valid", ("all-kinds", "large", "small", "empty"), valid.make),
+    ("attributes", ("attributes",), attributes.make),
+    ("places", ("small", "chunks"), places.make),
+    ("devices", ("chunky", "unique"), devices.make),
+    ("share", ("one", "two"), share.make),
+    ("zipped", ("texts",), zipped.make),
+    ("zcrafted", (), lambda m: zcrafted.make(m.to)),
+    ("broken", (), broken.make),
+    ("zbroken", (), lambda m: zbroken.make(m.to)),
+    ("composefs", ("all-kinds",), clients.composefs),
+    ("layers", ("small", "merged"), clients.layers, clients.apex),
+)
 
 
-def main(observe, to):
+def main(observe, newer, to):
     trees = os.path.join(to, "trees")
     os.umask(0o022)
-
-    def manifest(of, path):
-        with open(path, "wb") as f:
-            subprocess.run([observe, "manifest", of], check=True, stdout=f)
-
-    for name in ("trees", "valid", "broken", "devices", "share", "zipped", "zcrafted", "zbroken"):
-        os.mkdir(os.path.join(to, name))
+    os.mkdir(trees)
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
-        where = {"chunky": "devices", "unique": "devices", "texts": "zipped"}.get(name, "valid")
-        manifest(os.path.join(trees, name), os.path.join(to, where, name + ".manifest"))
-    valid.make(trees, os.path.join(to, "valid"))
-    valid.make_nest(trees, os.path.join(to, "valid"))
-    valid.make_far(trees, os.path.join(to, "valid"))
-    devices.make(trees, os.path.join(to, "devices"))
-    zipped.make(trees, os.path.join(to, "zipped"))
-    zcrafted.make(os.path.join(to, "zcrafted"))
-    zbroken.make(os.path.join(to, "zbroken"))
-    broken.make(trees, os.path.join(to, "broken"))
-    share.make(os.path.join(to, "share"), manifest)
+    for name, shown, *makers in SETS:
+        os.mkdir(os.path.join(to, name))
+        for make in makers:
+            make(Maker(trees, os.path.join(to, name), newer))
+        for of in shown:
+            with open(os.path.join(to, name, of + ".manifest"), "wb") as f:
+                subprocess.run([observe, "manifest", os.path.join(trees, of)], check=True, stdout=f)
     shutil.rmtree(trees)
 
 

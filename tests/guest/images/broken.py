@@ -15,15 +15,13 @@ import os
 import subprocess
 
 from disk import FLAT_INLINE, FLAT_PLAIN, Image
-from valid import Maker
 
 NOWHERE = 0x7FFFFFF  # a node or block far outside of every image here
 
 
 class Breaker:
-    def __init__(self, trees, to):
-        self.to, self.lines, self.bases = to, [], {}
-        m = Maker(trees, to)
+    def __init__(self, m):
+        self.to, self.lines, self.bases = m.to, [], {}
         for name, options in (("extended-4096", []), ("extended-512", ["-b512"]),
                               ("compact-4096", ["-Eforce-inode-compact"])):
             if name.startswith("extended"):
@@ -239,8 +237,8 @@ def entries(b):
     b.keep("entry-root-first-zero", "access", "nid", image)
 
 
-def make(trees, to):
-    b = Breaker(trees, to)
+def make(m):
+    b = Breaker(m)
     for what in (not_erofs, truncated, superblock, inodes, entries):
         what(b)
     b.finish()

@@ -13,7 +13,6 @@ import subprocess
 import tarfile
 
 from disk import FLAT_INLINE, Image, Record
-from valid import Maker
 
 CHUNK_BASED = 4
 INDEXES, WIDE = 0x20, 0x40
@@ -95,9 +94,9 @@ class Chunked(Image):
 
 
 class Devices:
-    def __init__(self, trees, to):
-        self.m = Maker(trees, to)
-        self.to, self.lines, self.used = to, [], set()
+    def __init__(self, m):
+        self.m = m
+        self.to, self.lines, self.used = m.to, [], set()
 
     def file(self, name, data):
         """Writes a file, with holes where there are zeros."""
@@ -259,11 +258,11 @@ def wide(d):
     d.keep(image, name, ["wide.blob", "wide.2"])
 
 
-def tar(d, trees):
+def tar(d):
     """An index of a tar file, which is the device."""
     path = os.path.join(d.to, "tar.tar")
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as f:
-        f.add(os.path.join(trees, "chunky"), arcname=".")
+        f.add(os.path.join(d.m.trees, "chunky"), arcname=".")
     subprocess.run(["mkfs.erofs", "-d0", "--quiet", "--tar=i", d.m.path("tar"), path], check=True)
     d.list("tar", ["tar.tar"], notes=["mtime"])
 
@@ -290,13 +289,13 @@ def unique(d):
     d.used.add("unique.blob")
 
 
-def make(trees, to):
-    d = Devices(trees, to)
+def make(m):
+    d = Devices(m)
     single(d)
     several(d)
     not_files(d)
     wide(d)
-    tar(d, trees)
+    tar(d)
     endless(d)
     unique(d)
     d.finish()

@@ -6,7 +6,6 @@ import os
 
 from disk import Image
 from tree import Tree
-from valid import Maker
 
 DIGEST = "trusted.digest"
 ISHARE = 0x20  # of feature_compat; the prefix of the attribute is the first one
@@ -21,7 +20,7 @@ def fill(root, contents):
     t.finish()
 
 
-def make(to, manifest):
+def make(m):
     """one.erofs and two.erofs have files in common, under other names; plain.erofs says nothing of digests."""
     large = (b"large", 700001, b"large")
     trees = {
@@ -31,14 +30,11 @@ def make(to, manifest):
                 "size": (b"longer", 9001, b"same digest"), "none": (b"none", 5000, None), "own": (b"two", 20000, b"two")},
     }
     for name, contents in trees.items():
-        tree = os.path.join(to, name)
-        fill(tree, contents)
-        manifest(tree, os.path.join(to, name + ".manifest"))
-        maker = Maker(to, to)
-        maker.mkfs(name, name, "--mkfs-time", f"--xattr-prefix={DIGEST}")
-        image = Image(maker.path(name))
+        fill(os.path.join(m.trees, name), contents)
+        m.mkfs(name, name, "--mkfs-time", f"--xattr-prefix={DIGEST}")
+        image = Image(m.path(name))
         if name == "one":
-            image.save(maker.path("plain"))
+            image.save(m.path("plain"))
         image.sb.feature_compat |= ISHARE
         image.seal()
-        image.save(maker.path(name))
+        image.save(m.path(name))

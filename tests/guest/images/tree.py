@@ -245,6 +245,97 @@ def small(root):
     t.finish()
 
 
+def attributes(root):
+    """Extended attributes on every kind of inode, of every size, shared and not."""
+    t = Tree(root, "attributes")
+    for size in (0, 5, 300, 511, 4000):
+        for length in (1, 100, 450, 900, 3000):
+            t.file(f"{size}-{length}", size)
+            t.xattr(f"{size}-{length}", "user.value", length)
+    for name, n in (("few", 3), ("many", 30), ("most", 100)):
+        t.file(name, name.encode())
+        for i in range(n):
+            t.xattr(name, f"user.{i:02}", b"the same for all")
+    t.file("alone", b"")
+    for i in range(20):
+        t.xattr("alone", f"trusted.only-here.{i}", i * 7)
+    for n in range(12):  # the same in all: shared
+        t.file(f"shared-{n}", n * 100)
+        t.xattr(f"shared-{n}", "security.selinux", b"system_u:object_r:bin_t:s0\0")
+        t.xattr(f"shared-{n}", "user.common", b"c" * 700)
+        t.xattr(f"shared-{n}", f"user.own-{n}", 40)
+    for n in range(8):
+        t.file(f"overlay-{n}", b"")
+        t.xattr(f"overlay-{n}", "trusted.overlay.metacopy", b"")
+        t.xattr(f"overlay-{n}", "trusted.overlay.redirect", f"/{n:064}".encode())
+        t.xattr(f"overlay-{n}", "user.long.prefix.of.many.parts." + "n" * n, b"")
+        t.xattr(f"overlay-{n}", "user.long.prefix.of.many.parts.value", n + 1)
+        t.xattr(f"overlay-{n}", "user.long.prefix.of.few", b"")
+    t.file("names", b"names")
+    for length in (1, 2, 27, 100, 200, 250):
+        t.xattr("names", "user." + "n" * length, length)
+    t.file("empty-value", b"")
+    t.xattr("empty-value", "user.empty", b"")
+    t.dir("dir")
+    t.xattr("dir", "user.dir", b"value")
+    t.xattr("dir", "trusted.overlay.opaque", b"y")
+    t.link("link", "many")
+    t.xattr("link", "trusted.link", 300)
+    t.link("long-link", "y" * 700)
+    t.xattr("long-link", "trusted.link", 3000)
+    for name, mode in (("char", stat.S_IFCHR), ("block", stat.S_IFBLK), ("fifo", stat.S_IFIFO)):
+        t.node(name, mode | 0o600, 7, 1)
+        t.xattr(name, "security.label", b"label")
+    t.file("capable", b"", 0o755)
+    t.xattr("capable", "security.capability", bytes.fromhex("0100000200200000000000000000000000000000"))
+
+    user, none = ("user", 6, 1000), ("user", 0, 1000)
+    for name, mode, *entries in (
+        ("acl-user", 0o640, ("u", 6, None), user, ("g", 4, None), ("mask", 6, None), ("o", 0, None)),
+        ("acl-masked", 0o640, ("u", 6, None), user, ("g", 4, None), ("mask", 0, None), ("o", 0, None)),
+        ("acl-denied", 0o644, ("u", 6, None), none, ("g", 4, None), ("mask", 4, None), ("o", 4, None)),
+        ("acl-group", 0o600, ("u", 6, None), ("g", 0, None), ("group", 4, 1000), ("mask", 4, None), ("o", 0, None)),
+        ("acl-others", 0o604, ("u", 6, None), ("g", 0, None), ("group", 4, 5), ("mask", 4, None), ("o", 4, None)),
+    ):
+        t.file(name, b"acl", mode)
+        t.xattr(name, "system.posix_acl_access", acl(*entries))
+    t.file("no-acl", b"", 0o600)
+    t.xattr("no-acl", "user.other", b"than an ACL")
+    t.dir("acl-dir", 0o700)
+    t.xattr("acl-dir", "system.posix_acl_access",
+            acl(("u", 7, None), ("user", 5, 1000), ("g", 0, None), ("mask", 5, None), ("o", 0, None)))
+    t.xattr("acl-dir", "system.posix_acl_default",
+            acl(("u", 7, None), ("g", 5, None), ("group", 7, 100), ("mask", 7, None), ("o", 5, None)))
+    t.file("acl-dir/below", b"below", 0o644)
+    t.finish()
+
+
+def chunks(root):
+    """Files whose chunks are new, the same as others, and holes."""
+    t = Tree(root, "chunks")
+    same, other = t.bytes(4096), t.bytes(4096)
+    for size in sizes_around(0, 512, 4096, 8192, 65536):
+        t.file(f"{size}", size)
+    t.file("300K", 300 << 10)
+    t.file("repeated", same * 20)
+    t.file("alternating", (same + other) * 20)
+    t.file("zeros", bytes(70000))
+    for name, size, places in (("hole-first", 300000, (200000,)), ("hole-last", 300000, (0, 8192)),
+                               ("hole-within", 200000, (0, 196608)), ("hole-only", 500000, ()),
+                               ("holes", 400000, range(4096, 400000, 65536))):
+        with open(t.at(name), "wb") as f:
+            f.truncate(size)
+            for at in places:
+                f.seek(at)
+                f.write(t.bytes(min(4096, size - at)))
+        t.stamp(name)
+    t.dir("dir")
+    for n in range(8):
+        t.file(f"dir/{n}", same[: n * 500])
+    t.link("link", "300K")
+    t.finish()
+
+
 def empty(root):
     Tree(root, "empty").finish()
 
@@ -317,4 +408,5 @@ def texts(root):
     t.finish()
 
 
-TREES = {f.__name__.replace("_", "-"): f for f in (all_kinds, large, small, empty, victim, chunky, unique, texts)}
+TREES = {f.__name__.replace("_", "-"): f for f in (
+    all_kinds, large, small, attributes, chunks, empty, victim, chunky, unique, texts)}

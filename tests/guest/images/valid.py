@@ -1,51 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The images that both drivers must mount, and LIST, which says how.
-
-A line of LIST has an image's name, its file, the manifest to compare with,
-mount options, and notes, '-' for none. The notes, joined by commas:
-  light     only what concerns names: a tree of thousands of paths
-  layout    only what can depend on the layout: one of many of the same tree
-  mtime     has one time for all inodes, another than the source tree
-  xattr     has no xattrs
-  file-c    file-backed, the C driver fails on it: compare only with the source
-  block-c   the same, block-backed
-  no-block  not for a block device
-"""
+"""Images of plain trees: block sizes, kinds of inodes, fields of the superblock."""
 
 import os
-import subprocess
 
 from disk import FLAT_INLINE, Image
-
-TIME = "1700000000"
-UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
-
-
-class Maker:
-    def __init__(self, trees, to):
-        self.trees, self.to, self.lines = trees, to, []
-
-    def path(self, name):
-        return os.path.join(self.to, name + ".erofs")
-
-    def mkfs(self, name, tree, *options):
-        with open("/dev/null", "w", encoding="ascii") as null:
-            subprocess.run(["mkfs.erofs", "-d0", "--quiet", f"-U{UUID}", f"-T{TIME}", *options, self.path(name),
-                            os.path.join(self.trees, tree)], check=True, stdout=null)
-
-    def list(self, name, tree, options="-", notes=()):
-        self.lines.append(f"{name} {name}.erofs {tree}.manifest {options} {','.join(notes) or '-'}")
-
-    def make(self, name, tree, *options, notes=()):
-        self.mkfs(name, tree, *options)
-        # To a whole page, where the C driver needs it: partial() is about the others.
-        size = os.path.getsize(self.path(name))
-        os.truncate(self.path(name), -(-size // 4096) * 4096)
-        self.list(name, tree, notes=notes)
-
-    def finish(self):
-        with open(os.path.join(self.to, "LIST"), "w", encoding="ascii") as f:
-            f.write("\n".join(self.lines) + "\n")
+from maker import Maker
 
 
 def matrix(m):
@@ -137,38 +96,37 @@ def offsets(m):
         m.list(name, "small", options=f"fsoffset={offset}", notes=["block-c"] if beyond else [])
 
 
-def make_nest(trees, to):
+def nest(m):
     """nest.erofs, not in LIST: an image with an image in it, inner.erofs."""
-    source = os.path.join(trees, "nest")
+    source = os.path.join(m.trees, "nest")
     os.mkdir(source)
-    m = Maker(trees, to)
-    Maker(trees, source).mkfs("inner", "small", "--mkfs-time")
+    Maker(m.trees, source).mkfs("inner", "small", "--mkfs-time")
     m.mkfs("nest", "nest")
 
 
-def make_far(trees, to):
+def far(m):
     """far-nid.erofs, not in LIST: a file and a directory whose inodes are 128 GiB further on, in far-nid.tail."""
-    m = Maker(trees, to)
     m.mkfs("far-nid", "small", "--mkfs-time", "-Eforce-inode-extended")
     image = Image(m.path("far-nid"))
     tail = bytearray(2 * image.bs)
-    far = 1 << 37
+    beyond = 1 << 37
     for n, name in enumerate(("dir/empty", "file-10000")):
         inode, entry = image.inode(name), image.entry(name)
         end = inode.inline + (inode.size % image.bs if inode.layout == FLAT_INLINE else 0)
         assert end - inode.offset <= image.bs
         tail[image.bs * n : image.bs * n + end - inode.offset] = image.data[inode.offset : end]
-        entry.nid = (far + image.bs * n - image.sb.meta_blkaddr * image.bs) // 32
+        entry.nid = (beyond + image.bs * n - image.sb.meta_blkaddr * image.bs) // 32
     image.seal()
     image.save(m.path("far-nid"))
-    with open(os.path.join(to, "far-nid.tail"), "wb") as f:
+    with open(os.path.join(m.to, "far-nid.tail"), "wb") as f:
         f.write(tail)
 
 
-def make(trees, to):
-    m = Maker(trees, to)
+def make(m):
     matrix(m)
     features(m)
     partial(m)
     offsets(m)
+    nest(m)
+    far(m)
     m.finish()

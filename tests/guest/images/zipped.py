@@ -4,15 +4,10 @@
 A line of LIST has an image's name and its file.
 """
 
-import os
-
-from valid import Maker
-
 PCLUSTER = "-C65536"
 
 
-def make(trees, to):
-    m = Maker(trees, to)
+def make(m):
     for name, options in (
         ("lz4-4k", ["-zlz4"]),
         ("lz4-64k", ["-zlz4hc", PCLUSTER]),

@@ -283,5 +283,10 @@ int main(int argc, char **argv)
 		observe_mount(&root);
 	}
 	walk(".", manifest ? observe_manifest : everything);
+	if (!manifest && wanted("remount")) {
+		struct place root = { .path = ".", .shown = "." };
+
+		observe_remounts(&root);
+	}
 	return fflush(stdout) || ferror(stdout);
 }

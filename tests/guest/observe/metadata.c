@@ -3,6 +3,7 @@
 #include "observe.h"
 #include <limits.h>
 #include <linux/stat.h>
+#include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -249,4 +250,32 @@ void observe_mount(const struct place *root)
 	}
 	if (wanted("mount"))
 		mount_options(root);
+}
+
+/* What can be changed later, what of it is then shown, and what is refused. At
+ * the end, since nothing brings back the options that the mount came with. */
+void observe_remounts(const struct place *root)
+{
+	static const char *const tries[] = {
+		"noacl", "nouser_xattr", "acl", "noacl,nouser_xattr", "", "acl=1", "cache_strategy=disabled",
+		"cache_strategy=readahead", "cache_strategy=bogus", "dax=never", "dax=bogus", "directio",
+		"nodirectio", "fsoffset=4096", "fsoffset=x", "device=/nowhere", "device", "domain_id=some",
+		"domain_id=", "source=/nowhere", "bogus", "bogus=1", "user_xattr,bogus", "",
+	};
+	char here[PATH_MAX];
+
+	if (!getcwd(here, sizeof(here)))
+		return;
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
+		int ret = mount(NULL, here, NULL, MS_REMOUNT | MS_RDONLY, tries[i]);
+
+		begin(root, "remount");
+		say("%s:%s", tries[i], outcome(ret));
+		end();
+		mount_options(root);
+	}
+	begin(root, "remount");
+	say("for writing:%s", outcome(mount(NULL, here, NULL, MS_REMOUNT, "")));
+	end();
+	mount_options(root);
 }

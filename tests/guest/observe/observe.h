@@ -52,6 +52,7 @@ void observe_xattrs(const struct place *p);
 void observe_handle(const struct place *p);
 void observe_permissions(const struct place *p);
 void observe_mount(const struct place *root);
+void observe_remounts(const struct place *root);
 
 void observe_directory(const struct place *p);
 void observe_positions(const struct place *p);
