@@ -14,6 +14,7 @@ import devices
 import share
 import tree
 import valid
+import zcrafted
 import zipped
 
 
@@ -25,7 +26,7 @@ def main(observe, to):
         with open(path, "wb") as f:
             subprocess.run([observe, "manifest", of], check=True, stdout=f)
 
-    for name in ("trees", "valid", "broken", "devices", "share", "zipped"):
+    for name in ("trees", "valid", "broken", "devices", "share", "zipped", "zcrafted"):
         os.mkdir(os.path.join(to, name))
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
@@ -36,6 +37,7 @@ def main(observe, to):
     valid.make_far(trees, os.path.join(to, "valid"))
     devices.make(trees, os.path.join(to, "devices"))
     zipped.make(trees, os.path.join(to, "zipped"))
+    zcrafted.make(os.path.join(to, "zcrafted"))
     broken.make(trees, os.path.join(to, "broken"))
     share.make(os.path.join(to, "share"), manifest)
     shutil.rmtree(trees)
