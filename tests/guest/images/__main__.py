@@ -14,6 +14,7 @@ import devices
 import share
 import tree
 import valid
+import zbroken
 import zcrafted
 import zipped
 
@@ -26,7 +27,7 @@ def main(observe, to):
         with open(path, "wb") as f:
             subprocess.run([observe, "manifest", of], check=True, stdout=f)
 
-    for name in ("trees", "valid", "broken", "devices", "share", "zipped", "zcrafted"):
+    for name in ("trees", "valid", "broken", "devices", "share", "zipped", "zcrafted", "zbroken"):
         os.mkdir(os.path.join(to, name))
     for name, fill in tree.TREES.items():
         fill(os.path.join(trees, name))
@@ -38,6 +39,7 @@ def main(observe, to):
     devices.make(trees, os.path.join(to, "devices"))
     zipped.make(trees, os.path.join(to, "zipped"))
     zcrafted.make(os.path.join(to, "zcrafted"))
+    zbroken.make(os.path.join(to, "zbroken"))
     broken.make(trees, os.path.join(to, "broken"))
     share.make(os.path.join(to, "share"), manifest)
     shutil.rmtree(trees)
