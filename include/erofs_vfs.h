@@ -68,5 +68,8 @@ void erofs_helper_settle_params(void);
 
 /* linux/backing-dev.h */
 struct backing_dev_info *erofs_helper_bdi_get(struct backing_dev_info *bdi);
+int erofs_helper_security_mmap_backing_file(struct vm_area_struct *vma,
+					    struct file *backing_file,
+					    struct file *user_file);
 
 #endif

@@ -43,6 +43,9 @@ step() {
 	rm -f "$log"
 }
 
+# sanitized_build: where scripts/kbuild --sanitized builds this checkout.
+sanitized_build() { echo "$cache/sanitized-build-$(key "$top")"; }
+
 # key FILE-OR-TEXT...: a short name for what goes into a cache entry.
 key() {
 	local arg

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/security.h>
 #include <linux/shmem_fs.h>
 #include <linux/swap.h>
 #include "erofs_vfs.h"
@@ -214,6 +215,14 @@ void erofs_helper_cond_resched(void)
 struct backing_dev_info *erofs_helper_bdi_get(struct backing_dev_info *bdi)
 {
 	return bdi_get(bdi);
+}
+
+/* Inline only where no security module is built in. */
+int erofs_helper_security_mmap_backing_file(struct vm_area_struct *vma,
+					    struct file *backing_file,
+					    struct file *user_file)
+{
+	return security_mmap_backing_file(vma, backing_file, user_file);
 }
 
 /* A key that the module! macro of the kernel crate does not know. */

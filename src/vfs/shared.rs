@@ -445,7 +445,9 @@ unsafe extern "C" fn mmap(file: *mut bindings::file, area: *mut bindings::vm_are
         unsafe {
             let backing = backing_file(file);
             bindings::vma_set_file(area, backing);
-            check(bindings::security_mmap_backing_file(area, backing, file))?;
+            check(extra::erofs_helper_security_mmap_backing_file(
+                area, backing, file,
+            ))?;
             check(bindings::generic_file_readonly_mmap(file, area))?;
         }
         Ok(0)

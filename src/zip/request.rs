@@ -230,7 +230,8 @@ impl<'a, B: Backing> Request<'a, B> {
             let extent = self.extent(pos).map_err(|e| self.refused(pos, &e))?;
             let extent = extent.ok_or(EFSCORRUPTED)?;
             let at = pos.since(extent.start).ok_or(EFSCORRUPTED)?;
-            let len = extent.len.checked_sub(at).ok_or(EFSCORRUPTED)?;
+            let len = extent.len.checked_sub(at).filter(|len| *len > 0);
+            let len = len.ok_or(EFSCORRUPTED)?;
             let len = len.min(folio.left() as u64) as usize;
             match extent.at {
                 ZipPlacement::Hole => folio.zero(len),
@@ -260,7 +261,8 @@ impl<'a, B: Backing> Request<'a, B> {
             let extent = self.extent(pos).map_err(|e| self.refused(pos, &e))?;
             let extent = extent.ok_or(EFSCORRUPTED)?;
             let at = pos.since(extent.start).ok_or(EFSCORRUPTED)?;
-            let len = extent.len.checked_sub(at).ok_or(EFSCORRUPTED)?;
+            let len = extent.len.checked_sub(at).filter(|len| *len > 0);
+            let len = len.ok_or(EFSCORRUPTED)?;
             let len = len.min(part.len() as u64) as usize;
             let (part, after) = part.split(len);
             rest = after;

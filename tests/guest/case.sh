@@ -17,6 +17,11 @@ for _word in $(cat /proc/cmdline); do
 	esac
 done
 
+# tests/run --sanitized: everything takes ten times as long there.
+# `either NORMAL SANITIZED` is how a case does less of the same.
+case $(uname -r) in *-sanitized) sanitized=yes ;; *) sanitized= ;; esac
+either() { if [ $sanitized ]; then echo "$2"; else echo "$1"; fi; }
+
 _failed=0
 _log=/tmp/kernel.log # what the kernel says from here on
 dmesg -c >/dev/null
@@ -77,6 +82,29 @@ use() {
 	finish
 }
 
+# What was allocated before the case is none of its business.
+[ ! $sanitized ] || echo clear >/sys/kernel/debug/kmemleak
+
+# leaks: prints what kmemleak finds that nothing points to any more. It looks
+# at nothing younger than five seconds, and twice before it says so.
+leaks() {
+	sleep 6
+	echo scan >/sys/kernel/debug/kmemleak
+	echo scan >/sys/kernel/debug/kmemleak
+	cat /sys/kernel/debug/kmemleak
+	echo clear >/sys/kernel/debug/kmemleak
+}
+
+# no_leaks WHEN
+no_leaks() {
+	leaks >/tmp/leaks
+	if [ -s /tmp/leaks ]; then
+		not_ok "$1 nothing is leaked" "$(grep -c '^unreferenced object' /tmp/leaks) objects are" /tmp/leaks
+	else
+		ok "$1 nothing is leaked"
+	fi
+}
+
 # finish: unmounts and unloads all that is left, looks at what the kernel said
 # and ends the case.
 finish() {
@@ -87,9 +115,16 @@ finish() {
 	for _dev in /sys/block/loop*/loop; do
 		[ ! -d "$_dev" ] || losetup -d "/dev/$(basename "${_dev%/loop}")"
 	done
+	# kmemleak can name functions of ours only while the module is there.
+	if [ $sanitized ]; then no_leaks "when all is unmounted"; fi
 	if [ -d /sys/module/erofs ]; then check "the module unloads" unload_driver; fi
 	# It would not, if a driver had kept an image's file open.
 	if grep -q ' /data ' /proc/mounts; then check "the images' filesystem unmounts" umount /data; fi
+	if [ $sanitized ]; then
+		no_leaks "without the module"
+		# It switches itself off with its first report, whoever caused that.
+		check "lockdep is still at work" grep -E 'debug_locks: +1' /proc/lockdep_stats
+	fi
 	said
 	sed -i '/Using fanotify permission checks may lead to deadlock/d' $_log
 	if grep -qE "$_alarming" $_log; then

@@ -2,8 +2,8 @@
 /*
  * handles: file handles that outlive the mount they were made on.
  *
- *   handles save DIR    a line for each path below DIR: its handle, and the one
- *                       that names its parent too, and the path
+ *   handles save DIR    a line for each path below DIR without newlines: its
+ *                       handle, the one that names its parent too, the path
  *   handles open DIR    reads such lines; for each prints the path and what the
  *                       handles lead to, on the filesystem mounted on DIR
  *   handles try DIR TYPE WORD...
@@ -50,6 +50,9 @@ static void save_one(const char *path, int flags)
 static int save(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
 	(void)st, (void)kind, (void)ftw;
+	/* A name may have anything in it, a line may not. */
+	if (strchr(path, '\n'))
+		return 0;
 	save_one(path, 0);
 	save_one(path, AT_HANDLE_CONNECTABLE);
 	puts(path);
@@ -104,6 +107,8 @@ static int open_all(void)
 	while (fgets(line, sizeof(line), stdin)) {
 		char *alone = strtok(line, " "), *connected = strtok(NULL, " "), *path = strtok(NULL, "\n");
 
+		if (!path)
+			return 1;
 		printf("%s:", path);
 		open_text(alone);
 		open_text(connected);

@@ -45,7 +45,7 @@ try() {
 	if [ "$2" = block ]; then attach "$1.erofs"; else dev=/data/$1.erofs; fi || return
 	if mnt fsmount /mnt/broken ro source="$dev"; then
 		# Nothing in a small image is worth a minute.
-		observe everything --only $classes --within 60 /mnt/broken 2>&1
+		observe everything --only $classes --within "$(either 60 300)" /mnt/broken 2>&1
 		_end=$?
 		[ $_end = 0 ] || echo "ended with $_end"
 		mnt umount /mnt/broken

@@ -49,16 +49,21 @@ observed() {
 			user_xattr=1 nouser_xattr=1 acl=1 acl= noacl=0 directio=1 nodirectio= cache_strategy cache_strategy= \
 			cache_strategy=bogus cache_strategy=Disabled cache_strategy=0 nocache_strategy fsoffset fsoffset= \
 			fsoffset=x fsoffset=-1 fsoffset=1k fsoffset=18446744073709551616 nofsoffset=1 nosource \
+			dax dax=always dax=never dax= dax=bogus nodax device device= nodevice domain_id=x \
+			domain_id domain_id= nodomain_id inode_share inode_share=1 noinode_share \
 			ACL Acl= noatime data=x '' =; do
 			tried "$_source" "$_option"
 		done
+		tried "$_source" inode_share domain_id=x
+		tried "$_source" inode_share domain_id=x dax
+		tried "$_source" dax=never dax=always
 		tried "$_source" acl noacl
 		tried "$_source" noacl acl nouser_xattr
 		tried "$_source" directio nodirectio directio
 		tried "$_source" cache_strategy=disabled cache_strategy=readaround
 		# What a remount says of each flag.
 		mnt mount "$_source" $m -o noacl,nouser_xattr,directio
-		for _option in '' acl noacl user_xattr nouser_xattr directio nodirectio cache_strategy=disabled \
+		for _option in '' dax=never domain_id=x acl noacl user_xattr nouser_xattr directio nodirectio cache_strategy=disabled \
 			noacl,nouser_xattr,directio fsoffset=4096 bogus source=/data/other acl=1; do
 			mnt remount $m ${_option:+"$_option"} >/tmp/answer
 			answer

@@ -2,10 +2,11 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # 200 rounds of loading the module, mounting, reading, unmounting, unloading:
-# the kernel's memory must not grow.
+# the kernel's memory must not grow. (In the sanitized kernel 20; what its slab
+# caches weigh says nothing, kmemleak does.)
 . /lib/case.sh
 
-rounds=200 first=40
+rounds=$(either 200 20) first=$(either 40 4)
 tolerated=320 # KB: what 2,000 processes leave behind them
 
 cd /data || exit
@@ -56,6 +57,8 @@ if [ $round = $rounds ]; then
 else
 	not_ok "$rounds rounds" "the ${round}th failed" /tmp/why
 fi
+
+[ ! $sanitized ] || finish
 
 measure last
 for what in Slab SUnreclaim Percpu VmallocUsed; do

@@ -2,6 +2,8 @@
 /* What a read-only filesystem must refuse, and with which error. */
 #include "observe.h"
 #include <linux/fs.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -121,7 +123,15 @@ void observe_refusals(const struct place *p)
 		on_descriptor(p);
 }
 
-/* The label as a 32-bit program asks for it. */
+static sigjmp_buf no_compat;
+
+static void on_fault(int signal)
+{
+	(void)signal;
+	siglongjmp(no_compat, 1);
+}
+
+/* The label as a 32-bit program asks for it, if the kernel runs such ones. */
 static void compat_label(int fd)
 {
 #ifdef __x86_64__
@@ -130,9 +140,13 @@ static void compat_label(int fd)
 
 	if (label == MAP_FAILED)
 		return;
-	__asm__ volatile("int $0x80" : "+a"(ret) : "b"((long)fd), "c"((long)FS_IOC_GETFSLABEL), "d"(label) : "memory");
-	say("compat-label=%ld", ret);
-	say_bytes("is", label, strnlen(label, FSLABEL_MAX));
+	signal(SIGSEGV, on_fault);
+	if (!sigsetjmp(no_compat, 1)) {
+		__asm__ volatile("int $0x80" : "+a"(ret) : "b"((long)fd), "c"((long)FS_IOC_GETFSLABEL), "d"(label) : "memory");
+		say("compat-label=%ld", ret);
+		say_bytes("is", label, strnlen(label, FSLABEL_MAX));
+	}
+	signal(SIGSEGV, SIG_DFL);
 	munmap(label, 4096);
 #endif
 	(void)fd;
