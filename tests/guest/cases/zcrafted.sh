@@ -1,4 +1,4 @@
-# guest: --driver none --load loop --data $IMAGES/zcrafted
+# guest: --timeout 1200 --driver none --load loop --data $IMAGES/zcrafted
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Compressed images made by hand, of what no mkfs.erofs makes: read as they are
