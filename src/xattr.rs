@@ -3,7 +3,8 @@
 //! Extended attributes: by name, as a list, and as ACLs; and the long prefixes of their names.
 //!
 //! The header of an inode's attributes is read when they are first asked for, and a word of it
-//! kept. Of two tasks that ask first, both read it.
+//! kept; so are the numbers of the attributes that it shares. Of two tasks that ask first, both
+//! read it.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ use crate::{
             LongPrefixes,
             PrefixPlace,
             PrefixTable,
+            SharedIds,
             XattrBody,
             XattrPlace,
             LONG_PREFIX_MAX,
@@ -52,7 +54,10 @@ use core::sync::atomic::{
     AtomicU64,
     Ordering, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::SetOnce, //
+};
 
 /// Where the attributes of an inode are, and what is known of them.
 pub(crate) struct InodeXattrs {
@@ -60,6 +65,9 @@ pub(crate) struct InodeXattrs {
     place: Option<XattrPlace>,
     /// The bits of the header, or 0 as long as nobody has asked. No other data hangs on them.
     header: AtomicU64,
+    /// The numbers of the shared attributes, if there are some, but few. Without them they are read
+    /// from the image each time.
+    ids: SetOnce<KBox<SharedIds>>,
 }
 
 impl InodeXattrs {
@@ -68,6 +76,7 @@ impl InodeXattrs {
         Self {
             place: XattrPlace::new(inode),
             header: AtomicU64::new(0),
+            ids: SetOnce::new(),
         }
     }
 
@@ -79,11 +88,32 @@ impl InodeXattrs {
         if let Some(body) = place.body_from_bits(self.header.load(Ordering::Relaxed)) {
             return Ok(Some(body));
         }
-        let body = place
-            .read(meta, &sb.data().disk, nid)
+        self.read(place, sb, nid, meta).map(Some)
+    }
+
+    /// Reads what is kept. Not inlined: it happens once.
+    #[inline(never)]
+    fn read(
+        &self,
+        place: XattrPlace,
+        sb: &SuperBlock<Erofs>,
+        nid: Nid,
+        meta: &Meta<'_>,
+    ) -> Result<XattrBody> {
+        let (body, ids) = place
+            .read_ids(meta, &sb.data().disk, nid)
             .map_err(|e| report(e, sb, nid))?;
+        // Without memory for it nothing is kept.
+        if let Some(Ok(ids)) = ids.map(|ids| KBox::new(ids, GFP_KERNEL)) {
+            self.ids.populate(ids);
+        }
         self.header.store(body.bits(), Ordering::Relaxed);
-        Ok(Some(body))
+        Ok(body)
+    }
+
+    /// The numbers of the shared attributes, if they are kept.
+    fn ids(&self) -> Option<&SharedIds> {
+        self.ids.as_ref().map(|ids| &**ids)
     }
 }
 
@@ -223,7 +253,7 @@ fn find<R>(
             Ok(None)
         };
     }
-    let mut entries = body.entries(&meta, &info.disk, nid);
+    let mut entries = body.entries(&meta, &info.disk, nid).with_ids(xattrs.ids());
     let result = match entries.find(info.prefixes(), index, name) {
         Ok(Some(entry)) => found(&mut entries, &entry).map(Some),
         Ok(None) => Ok(None),
@@ -289,7 +319,8 @@ impl XattrOperations for Xattrs {
         let info = sb.data();
         let nid = inode.data().nid();
         let meta = Meta::new(sb);
-        let Some(body) = inode.data().xattrs().body(sb, nid, &meta)? else {
+        let xattrs = inode.data().xattrs();
+        let Some(body) = xattrs.body(sb, nid, &meta)? else {
             return Ok(0);
         };
         let visible = |namespace| match namespace {
@@ -299,6 +330,7 @@ impl XattrOperations for Xattrs {
             ondisk::Namespace::AclAccess | ondisk::Namespace::AclDefault => sb.has_posix_acl(),
         };
         body.entries(&meta, &info.disk, nid)
+            .with_ids(xattrs.ids())
             .list(info.prefixes(), visible, out)
             .map_err(|e| report(e, sb, nid))?
             .ok_or(ERANGE)

@@ -2,7 +2,10 @@
 
 //! Reading metadata that may go on in the next block or page.
 
-use super::units::Position;
+use super::units::{
+    BlockBits,
+    Position, //
+};
 use super::view::View;
 use core::mem::size_of;
 use zerocopy::{
@@ -51,6 +54,8 @@ pub struct Cursor<'a, M: Metadata + ?Sized> {
     pos: Option<M::Pos>,
     /// What was asked for last, and where it begins.
     held: Option<(M::Pos, M::View)>,
+    /// The bits of a position that count inside of the units with whose starts views begin.
+    mask: u64,
 }
 
 impl<'a, M: Metadata + ?Sized> Cursor<'a, M> {
@@ -60,6 +65,17 @@ impl<'a, M: Metadata + ?Sized> Cursor<'a, M> {
             meta,
             pos,
             held: None,
+            mask: 0,
+        }
+    }
+
+    /// Begins at `pos`. Views begin with blocks, so that going back inside of one costs nothing.
+    pub const fn in_blocks(meta: &'a M, pos: Option<M::Pos>, bits: BlockBits) -> Self {
+        Self {
+            meta,
+            pos,
+            held: None,
+            mask: (bits.size() as u64).wrapping_sub(1),
         }
     }
 
@@ -79,6 +95,7 @@ impl<'a, M: Metadata + ?Sized> Cursor<'a, M> {
     }
 
     /// Where in the held view the next byte is.
+    #[inline]
     fn offset(&self) -> Option<usize> {
         let (start, view) = self.held.as_ref()?;
         let offset = usize::try_from(self.pos?.distance(*start)?).ok()?;
@@ -86,24 +103,35 @@ impl<'a, M: Metadata + ?Sized> Cursor<'a, M> {
     }
 
     /// A view, and where in it the next byte is.
+    #[inline]
     fn here(&mut self) -> Result<Option<(&M::View, usize)>, M::Error> {
+        let offset = match self.offset() {
+            Some(offset) => Some(offset),
+            None => self.fetch()?,
+        };
+        let view = self.held.as_ref().map(|(_, view)| view);
+        Ok(view.zip(offset))
+    }
+
+    /// Holds the view that the next byte is in: where it is.
+    #[inline(never)]
+    fn fetch(&mut self) -> Result<Option<usize>, M::Error> {
+        // First of all: a view may be costly to hold.
+        self.held = None;
+        let Some(pos) = self.pos else {
+            return Ok(None);
+        };
+        let start = pos.back(pos.byte() & self.mask);
+        self.held = Some((start, self.meta.view(start)?));
         if self.offset().is_none() {
-            // First of all: a view may be costly to hold.
-            self.held = None;
-            let Some(pos) = self.pos else {
-                return Ok(None);
-            };
+            // The block's first bytes come alone.
             self.held = Some((pos, self.meta.view(pos)?));
         }
-        let offset = self.offset();
-        Ok(self
-            .held
-            .as_ref()
-            .zip(offset)
-            .map(|((_, view), offset)| (view, offset)))
+        Ok(self.offset())
     }
 
     /// Reads a value.
+    #[inline]
     pub fn get<T: FromBytes + IntoBytes>(&mut self) -> Result<Option<T>, M::Error> {
         let Some((view, offset)) = self.here()? else {
             return Ok(None);

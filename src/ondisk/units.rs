@@ -63,6 +63,10 @@ macro_rules! position {
                 self.checked_add(bytes)
             }
 
+            fn back(self, bytes: u64) -> Self {
+                Self(self.0.saturating_sub(bytes))
+            }
+
             fn distance(self, start: Self) -> Option<u64> {
                 self.since(start)
             }
@@ -106,6 +110,9 @@ pub trait Position: Copy {
 
     /// The position `bytes` further on.
     fn advance(self, bytes: u64) -> Option<Self>;
+
+    /// The position `bytes` before it, or the start.
+    fn back(self, bytes: u64) -> Self;
 
     /// The number of bytes from `start` to here; `None` if `start` is further on or elsewhere.
     fn distance(self, start: Self) -> Option<u64>;
@@ -174,6 +181,13 @@ impl Position for MetaPos {
 
     fn advance(self, bytes: u64) -> Option<Self> {
         self.checked_add(bytes)
+    }
+
+    fn back(self, bytes: u64) -> Self {
+        match self {
+            Self::Image(pos) => Self::Image(pos.back(bytes)),
+            Self::Metabox(pos) => Self::Metabox(pos.back(bytes)),
+        }
     }
 
     fn distance(self, start: Self) -> Option<u64> {

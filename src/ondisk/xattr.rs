@@ -43,7 +43,10 @@ use core::{
     fmt,
     num::NonZeroU32, //
 };
-use zerocopy::little_endian::U32;
+use zerocopy::{
+    little_endian::U32,
+    IntoBytes as _, //
+};
 use zerocopy_derive::{
     FromBytes,
     Immutable,
@@ -187,13 +190,49 @@ impl XattrPlace {
         M: Metadata<Pos = MetaPos> + ?Sized,
         M::Error: From<XattrError>,
     {
+        self.read_at(&mut Cursor::new(meta, self.position(sb, nid)))
+    }
+
+    /// Reads and checks the header, and reads the numbers of shared attributes if they are few
+    /// enough to be kept. That these cannot be read is no error as long as nobody needs them.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_ids<M>(
+        self,
+        meta: &M,
+        sb: &Superblock,
+        nid: Nid,
+    ) -> Result<(XattrBody, Option<SharedIds>), M::Error>
+    where
+        M: Metadata<Pos = MetaPos> + ?Sized,
+        M::Error: From<XattrError>,
+    {
+        let mut cursor = Cursor::new(meta, self.position(sb, nid));
+        let body = self.read_at(&mut cursor)?;
+        let mut ids = SharedIds {
+            ids: [U32::ZERO; SharedIds::MAX],
+            count: body.shared,
+        };
+        let read = match ids.ids.get_mut(..usize::from(body.shared)) {
+            Some(ids) if !ids.is_empty() => cursor.copy_to(ids.as_mut_bytes()),
+            _ => Ok(None),
+        };
+        Ok((body, matches!(read, Ok(Some(()))).then_some(ids)))
+    }
+
+    /// Reads and checks the header, at which `cursor` is; leaves that behind it.
+    fn read_at<M>(self, cursor: &mut Cursor<'_, M>) -> Result<XattrBody, M::Error>
+    where
+        M: Metadata<Pos = MetaPos> + ?Sized,
+        M::Error: From<XattrError>,
+    {
         // A header alone may come to mean something one day.
         if self.size.get() <= HEADER_SIZE {
             return Err(XattrError::HeaderAlone(self.size.get()).into());
         }
-        let raw: RawHeader = Cursor::new(meta, self.position(sb, nid))
-            .get()?
-            .ok_or(XattrError::Truncated)?;
+        let raw: RawHeader = cursor.get()?.ok_or(XattrError::Truncated)?;
         let shared = raw.h_shared_count;
         let body = self.body(raw.h_name_filter.get(), shared);
         Ok(body.ok_or(XattrError::SharedCount(shared))?)
@@ -281,6 +320,24 @@ impl XattrBody {
             .position(sb, nid)
             .and_then(|pos| pos.checked_add(u64::from(HEADER_SIZE)));
         XattrEntries::new(self, ids, meta, sb)
+    }
+}
+
+/// The numbers of an inode's shared attributes, to be kept with the inode if they are asked for
+/// often: they are elsewhere than these attributes.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedIds {
+    ids: [U32; Self::MAX],
+    pub(super) count: u8,
+}
+
+impl SharedIds {
+    /// How many are worth the memory: few inodes share more.
+    pub const MAX: usize = 7;
+
+    /// The numbers, in their order.
+    pub(super) fn get(&self) -> &[U32] {
+        self.ids.get(..usize::from(self.count)).unwrap_or(&[])
     }
 }
 

@@ -21,6 +21,7 @@ use super::units::MetaPos;
 use super::xattr::{
     shared_area,
     Namespace,
+    SharedIds,
     XattrBody,
     XattrError,
     SHARED_ID_SIZE, //
@@ -118,10 +119,14 @@ pub struct XattrEntries<'a, M: Metadata + ?Sized> {
     next: Option<MetaPos>,
     /// The size in bytes of those that are left.
     own_left: u32,
+    /// Where shared attributes are counted from, once that was asked for.
+    area: Option<MetaPos>,
     /// Where the number of the next shared attribute is.
     next_id: Option<MetaPos>,
     /// How many of them are left.
     ids_left: u8,
+    /// These numbers, if they were kept. Else they are read.
+    ids: &'a [U32],
     /// Two, as going to and fro between the inode and the shared attributes costs.
     inode: Cursor<'a, M>,
     shared: Cursor<'a, M>,
@@ -142,11 +147,23 @@ impl<'a, M: Metadata<Pos = MetaPos> + ?Sized> XattrEntries<'a, M> {
             body: *body,
             next: own,
             own_left: body.own,
+            area: None,
             next_id: ids,
             ids_left: body.shared,
-            inode: Cursor::new(meta, own),
-            shared: Cursor::new(meta, None),
+            ids: &[],
+            inode: Cursor::in_blocks(meta, own, sb.block_bits),
+            shared: Cursor::in_blocks(meta, None, sb.block_bits),
         }
+    }
+
+    /// The same, of which none has been read, with the numbers of shared attributes that were kept
+    /// ([`XattrPlace::read_ids`](super::xattr::XattrPlace::read_ids)).
+    #[must_use]
+    pub fn with_ids(mut self, ids: Option<&'a SharedIds>) -> Self {
+        if let Some(ids) = ids.filter(|ids| ids.count == self.ids_left) {
+            self.ids = ids.get();
+        }
+        self
     }
 
     /// Goes to `offset` bytes behind the start of the name of an attribute.
@@ -171,6 +188,7 @@ where
     /// # Errors
     ///
     /// Those of reading, and what is wrong with the attribute. No further one can be read then.
+    #[inline]
     pub fn next_entry(&mut self) -> Result<Option<XattrEntry>, M::Error> {
         if self.own_left > 0 {
             self.inode.seek(self.next);
@@ -188,14 +206,23 @@ where
             self.next = self.next.and_then(|pos| pos.checked_add(u64::from(size)));
             return Ok(Some(entry));
         }
-        let area = shared_area(self.sb)?;
+        let area = match self.area {
+            Some(area) => area,
+            None => *self.area.insert(shared_area(self.sb)?),
+        };
         let Some(ids_left) = self.ids_left.checked_sub(1) else {
             return Ok(None);
         };
-        self.inode.seek(self.next_id);
-        let id: U32 = self.inode.get()?.ok_or(XattrError::Truncated)?;
+        let id = if let Some((id, rest)) = self.ids.split_first() {
+            self.ids = rest;
+            *id
+        } else {
+            self.inode.seek(self.next_id);
+            let id: U32 = self.inode.get()?.ok_or(XattrError::Truncated)?;
+            self.next_id = self.inode.pos();
+            id
+        };
         self.ids_left = ids_left;
-        self.next_id = self.inode.pos();
 
         let offset = u64::from(id.get()).wrapping_mul(u64::from(SHARED_ID_SIZE));
         self.shared.seek(area.checked_add(offset));
@@ -222,14 +249,18 @@ where
             return Ok(None);
         }
         while let Some(entry) = self.next_entry()? {
-            let rest = match entry.begins(prefixes) {
-                Some(LongPrefix { base, infix }) if base == index => {
-                    match name.split_at_checked(infix.len()) {
-                        Some((start, rest)) if start == infix => rest,
-                        _ => continue,
+            let rest = match entry.prefix {
+                Prefix::Short(base) if base == index => name,
+                Prefix::Short(_) => continue,
+                Prefix::Long(number) => match prefixes.get(number) {
+                    Some(LongPrefix { base, infix }) if base == index => {
+                        match name.split_at_checked(infix.len()) {
+                            Some((start, rest)) if start == infix => rest,
+                            _ => continue,
+                        }
                     }
-                }
-                _ => continue,
+                    _ => continue,
+                },
             };
             if rest.len() != usize::from(entry.name_len) {
                 continue;

@@ -15,6 +15,7 @@ use crate::ondisk::xattr::{
     LongPrefixes,
     PrefixPlace,
     PrefixTable,
+    SharedIds,
     LONG_PREFIX_MAX, //
 };
 use crate::ondisk::xxhash::xxh32;
@@ -225,6 +226,17 @@ macro_rules! instances {
                 place.read(meta, sb, nid).map(Some)
             }
 
+            /// [`XattrPlace::read_ids`].
+            #[inline(never)]
+            pub fn xattr_ids(
+                place: XattrPlace,
+                sb: &Superblock,
+                nid: Nid,
+                meta: &Source<'_, MetaPos, &'static $view>,
+            ) -> Result<(XattrBody, Option<SharedIds>), Failure> {
+                place.read_ids(meta, sb, nid)
+            }
+
             /// [`XattrEntries`], but for listing.
             #[inline(never)]
             pub fn xattr<'a>(
@@ -243,6 +255,15 @@ macro_rules! instances {
                     entries.copy_name(entry, out)?;
                 }
                 Ok(found)
+            }
+
+            /// [`XattrEntries::with_ids`].
+            #[inline(never)]
+            pub fn xattr_kept<'a>(
+                entries: XattrEntries<'a, Source<'a, MetaPos, &'static $view>>,
+                ids: Option<&'a SharedIds>,
+            ) -> Result<Option<XattrEntry>, Failure> {
+                entries.with_ids(ids).next_entry()
             }
 
             /// [`XattrEntries::list`].

@@ -347,6 +347,71 @@ fn shared_attributes() {
 }
 
 #[test]
+fn kept_ids() {
+    let shared: Vec<_> = (0..=SharedIds::MAX)
+        .map(|n| attribute(USER, &format!("n{n}"), &format!("v{n}")))
+        .collect();
+    for count in 0..=shared.len() {
+        let ids = Image::own(&[]).share(3, &shared[..count]);
+        let own = [attribute(USER, "own", "")];
+        let mut image = Image::new(14, 0, &ids, &own);
+        image.share(3, &shared[..count]);
+        let read = image
+            .place
+            .read_ids(&image.pages(), &image.sb, image.nid)
+            .unwrap();
+        let (body, kept) = read;
+        assert_eq!(body, image.body().unwrap());
+        // None are not worth keeping, nor are many.
+        assert_eq!(
+            kept.is_some(),
+            (1..=SharedIds::MAX).contains(&count),
+            "{count}"
+        );
+
+        let names = |image: &Image, kept: Option<&SharedIds>| {
+            let pages = image.pages();
+            let mut entries = body.entries(&pages, &image.sb, image.nid).with_ids(kept);
+            let mut names = vec![0; 256];
+            let used = entries
+                .list(&[] as &[LongPrefix<'_>], |_| true, Some(&mut names))
+                .unwrap();
+            names.truncate(used.unwrap());
+            names
+        };
+        let expected = names(&image, None);
+        assert_eq!(names(&image, kept.as_ref()), expected);
+        if count == 0 {
+            continue;
+        }
+        // Those of another inode do not count.
+        let other = SharedIds::MAX - count % SharedIds::MAX;
+        if other != count {
+            let many = Image::new(14, 0, &vec![0; other], &own);
+            let (_, others) = many
+                .place
+                .read_ids(&many.pages(), &many.sb, many.nid)
+                .unwrap();
+            assert_eq!(names(&image, others.as_ref()), expected);
+        }
+        // What is kept is not read again.
+        let start = 14 * 32 + 64 + 12;
+        image.bytes[start..start + count * 4].fill(0xff);
+        if kept.is_some() {
+            assert_eq!(names(&image, kept.as_ref()), expected);
+        }
+    }
+    // The image ends inside them: nobody asked for them yet.
+    let mut image = Image::new(14, 0, &[0; 7], &[]);
+    image.bytes.truncate(14 * 32 + 64 + 12 + 8);
+    let (_, kept) = image
+        .place
+        .read_ids(&image.pages(), &image.sb, image.nid)
+        .unwrap();
+    assert!(kept.is_none());
+}
+
+#[test]
 fn shared_attributes_in_the_metabox() {
     let attributes = [attribute(USER, "first", "1"), attribute(USER, "other", "2")];
     let mut image = Image::new(14, 0, &[3], &[attribute(USER, "own", "0")]);
