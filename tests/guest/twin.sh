@@ -133,7 +133,7 @@ second() {
 	same_files "$name, $backing: the same as ${_first##*.} with '$A'" /tmp/first /tmp/second.rest
 }
 # The lines in which the two backings differ.
-of_backing='^[^ ]+ (mount|dioalign|direct|fibmap|fsid) '
+of_backing='^[^ ]+ (mount|dioalign|direct|fibmap|fsid|remount) '
 
 # of_all COMMAND: runs it for each image and backing
 of_all() {
