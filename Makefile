@@ -2,11 +2,7 @@
 # The commands that a person types; `make help` lists them. The kernel's build
 # system reads Kbuild instead of this file.
 
-<<<<<<< HEAD
-.PHONY: modules stock help demo shell test test-sanitized check install uninstall clean
-=======
-.PHONY: modules stock help demo shell test bench check install uninstall clean
->>>>>>> main
+.PHONY: modules stock help demo shell test test-sanitized bench check install uninstall clean
 .NOTPARALLEL:
 
 # Not for the builds below: their own flags, their own jobs.
@@ -34,16 +30,13 @@ help:
 #:   IMAGE=FILE       with this image
 #: make test          builds, checks, and runs all tests, on the host and in guests
 #:   CASES='NAME ...' only these guest cases
-<<<<<<< HEAD
 #: make test-sanitized
 #:                    the guest cases in a kernel built with clang that looks for
 #:                    wrong uses of memory and locks, and for leaks; 15 minutes to
 #:                    build the first time, ten times as long to run
 #:   CASES='NAME ...' only these guest cases
-=======
 #: make bench         measures our driver against the kernel's own, in a guest
 #:   BENCH='OPTIONS'  of scripts/bench: --rows, --quick, --json, --profile ...
->>>>>>> main
 #: make check         what needs no running: format, lints, no panic, small stacks
 #:
 #: make install       puts erofs.ko where depmod prefers it to the kernel's own
@@ -64,13 +57,11 @@ shell:
 test:
 	@tests/run $(CASES)
 
-<<<<<<< HEAD
 test-sanitized:
 	@tests/run --sanitized $(CASES)
-=======
+
 bench:
 	@scripts/bench $(BENCH)
->>>>>>> main
 
 check: stock
 	@scripts/check
