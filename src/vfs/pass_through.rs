@@ -144,6 +144,10 @@ unsafe fn find<P: PassThrough>(
     }
     // Not more than `STEP`.
     let len = left.min(piece.len).min(STEP as u64) as usize;
+    // What is cut off is an error, of the whole page: that of the page cache.
+    if piece.pos.checked_add(len as u64)? > piece.file.size() {
+        return None;
+    }
     // SAFETY: By contract.
     let again = unsafe { piece.prepare(reader, len) };
     (!(again && small)).then_some((piece, len))
