@@ -15,6 +15,8 @@ light=statfs,mount,stat,dir,seekdir,lookup,data,mmap
 general=perm,refuse,remount
 # What has to do with extended attributes.
 attributes=statfs,mount,stat,perm,xattr
+# What compressing has to do with; O_DIRECT of it is ours alone.
+zipped=statfs,mount,stat,statx,dir,lookup,link,data,mmap,pread,splice,fiemap,seek
 # What does not read whole files.
 shape=statfs,mount,stat,statx,dir,pread,fiemap,seek,ioctl,fibmap,handle,direct
 
@@ -78,6 +80,8 @@ mounted() {
 observed() {
 	if noted light; then
 		observe everything --only $light /mnt/twin
+	elif noted zipped; then
+		observe everything --only $zipped /mnt/twin
 	elif noted shape; then
 		observe everything --only $shape --without $without /mnt/twin
 	elif noted attributes; then

@@ -20,6 +20,7 @@ import valid
 import zbroken
 import zcrafted
 import zipped
+import ztwin
 from maker import Maker
 
 # The sets of images, of which trees each has the manifests, and what makes it.
@@ -30,6 +31,7 @@ SETS = (
     ("devices", ("chunky", "unique"), devices.make),
     ("share", ("one", "two"), share.make),
     ("zipped", ("texts",), zipped.make),
+    ("ztwin", ("prose",), ztwin.make),
     ("zcrafted", (), lambda m: zcrafted.make(m.to)),
     ("broken", (), broken.make),
     ("zbroken", (), lambda m: zbroken.make(m.to)),

@@ -7,6 +7,7 @@ notes, '-' for none. The notes, joined by commas:
   light       only what concerns names: a tree of thousands of paths
   layout      only what can depend on the layout: one of many of the same tree
   attributes  only what extended attributes have to do with
+  zipped      a compressed one: only what the layout has to do with, and no O_DIRECT
   shape       nothing reads whole files: they may be huge
   mtime       has one time for all inodes, another than the source tree
   xattr       has no xattrs

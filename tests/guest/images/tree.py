@@ -408,5 +408,32 @@ def texts(root):
     t.finish()
 
 
+def prose(root):
+    """Less of the same, with directories of several blocks: for many images."""
+    t = Tree(root, "prose")
+    words = [bytes(t.random.choices(b"etaoinshrdlu", k=t.random.randrange(2, 9))) for _ in range(300)]
+
+    def text(size):
+        return b" ".join(t.random.choices(words, k=size // 4 + 2))[:size]
+
+    for size in (0, 1, 511, 513, 4095, 4096, 4097, 8193, 65535):
+        t.file(str(size), text(size))
+    t.file("large", text(400001))
+    mixed = b"".join(text(30000) + t.bytes(9000) + bytes(50000) for _ in range(2))
+    t.file("mixed", mixed)
+    t.file("zeros", bytes(300000))
+    t.file("noise", 20000)
+    for n in range(2):
+        t.file(f"same-{n}", text(100 * n) + mixed[:70000] + text(50 * n))
+    t.dir("many")
+    for n in range(12):
+        t.file(f"many/{n:03}", text(t.random.randrange(9000)))
+    t.dir("names")
+    for n in range(150):
+        t.link(f"names/{n:03}-" + "name" * (n % 30), "to")
+    t.link("long", "x/" * 1500 + "e")
+    t.finish()
+
+
 TREES = {f.__name__.replace("_", "-"): f for f in (
-    all_kinds, large, small, attributes, chunks, empty, victim, chunky, unique, texts)}
+    all_kinds, large, small, attributes, chunks, empty, victim, chunky, unique, texts, prose)}

@@ -1,0 +1,9 @@
+# guest: --driver none --load loop --data $IMAGES/ztwin --timeout 1500
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0
+# The twin test of compressed images: algorithms, sizes of blocks and of
+# pclusters, fragments, deduplication, the metabox, directories, devices.
+. /lib/twin.sh
+
+twins
+finish
