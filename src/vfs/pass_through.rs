@@ -2,11 +2,11 @@
 
 //! Reads of a file whose bytes are in another file, as they are: the other file answers them.
 //!
-//! That saves a copy and a page of memory for each page. But a small read that is repeated is
+//! That saves a copy and a page of memory for each page. But a read that is repeated is
 //! cheaper from the file's own page cache, and memory maps need that anyway. So:
 //!
 //! - what the own page cache has, it answers;
-//! - small reads of a page that has been read before, by whomever, go to the own page cache, too;
+//! - reads of a page that has been read before, by whomever, go to the own page cache, too;
 //! - all others pass through, if the filesystem says where to ([`PassThrough::piece`]), and unless
 //!   somebody in user space watches the other file: they would be asked about each read.
 //!
@@ -49,9 +49,6 @@ use kernel::{
     bindings,
     ffi::c_uint, //
 };
-
-/// Reads of at least so many bytes pass through however often they come.
-const LARGE: usize = 64 << 10;
 
 /// How much is read ahead and read in one go.
 const STEP: usize = 128 << 10;
@@ -104,12 +101,12 @@ impl Piece<'_> {
             return true;
         };
         if let Some(before) = self.read_before {
-            if before.load(Ordering::Relaxed) && len < LARGE {
+            if before.load(Ordering::Relaxed) {
                 return true;
             }
             before.store(true, Ordering::Relaxed);
         }
-        let ask = self.read_before.is_none() && len < LARGE;
+        let ask = self.read_before.is_none();
         // SAFETY: Both files are open. The state for readahead is numbers, which whoever shares
         // the open file uses and changes at the same time, here as everywhere.
         unsafe {
