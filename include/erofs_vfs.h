@@ -36,7 +36,7 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 /* pass_through.c */
 bool erofs_helper_has_page(struct address_space *mapping, loff_t pos);
 bool erofs_helper_read_ahead_for(struct file *reader, struct file *file, loff_t pos,
-				 size_t len, bool anyway);
+				 size_t len, bool ask);
 ssize_t erofs_helper_read_nofault(struct kiocb *request, struct iov_iter *iter, size_t len);
 bool erofs_helper_fault_in(struct iov_iter *iter, size_t len);
 size_t erofs_helper_iov_iter_count(struct iov_iter *iter);

@@ -175,27 +175,25 @@ impl DirectoryOperations for Directory {
 
             // Less than a block has.
             let mut index = offset as usize;
-            let mut at = start.wrapping_add(offset.wrapping_mul(DIRENT_SIZE as u64));
+            emitter.set_pos(start.wrapping_add(offset.wrapping_mul(DIRENT_SIZE as u64)));
             offset = 0;
             loop {
-                let entry = block.entry(index).map_err(|e| {
-                    emitter.set_pos(at);
-                    Failure::from(e).report(dir, short)
-                })?;
+                let entry = block
+                    .entry(index)
+                    .map_err(|e| Failure::from(e).report(dir, short))?;
                 let Some(entry) = entry else {
                     break;
                 };
-                emitter.set_pos(at);
-                // At least one byte, as `entry` has checked.
+                // 1 to 255, as `entry` has checked.
                 let name_len = entry.name.end.wrapping_sub(entry.name.start);
-                let name_len = u8::try_from(name_len).map_err(|_| EFSCORRUPTED)?;
+                let name_len = name_len as u8;
                 let ino = disk.ino(entry.nid);
                 let kind = entry.d_type();
                 if !emitter.emit(block.view(), entry.name.start, name_len, ino, kind) {
                     return Ok(());
                 }
                 index = index.wrapping_add(1);
-                at = at.wrapping_add(DIRENT_SIZE as u64);
+                emitter.advance(DIRENT_SIZE as u8);
             }
             emitter.set_pos(start.saturating_add(len));
             vfs::cond_resched();

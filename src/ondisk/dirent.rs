@@ -57,6 +57,20 @@ impl RawDirent {
 
 const _: () = assert!(core::mem::size_of::<RawDirent>() == DIRENT_SIZE);
 
+/// An entry and the next one, whose name begins where that of the first ends: in words as large as
+/// they can be loaded.
+#[derive(FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct RawPair {
+    nid: u64,
+    /// As in [`RawDirent`], and half of the next one's nid.
+    rest: u64,
+    /// The other half, and the same again.
+    next: u64,
+}
+
+const _: () = assert!(core::mem::size_of::<RawPair>() == 2 * DIRENT_SIZE);
+
 /// An entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dirent {
@@ -135,29 +149,43 @@ impl<V: View> DirBlock<V> {
     /// # Errors
     ///
     /// [`DirError::Entry`] if its name is empty, too long or not inside the block.
+    #[inline]
     pub fn entry(&self, index: usize) -> Result<Option<Dirent>, DirError> {
-        if index >= self.count {
-            return Ok(None);
-        }
         let bogus = DirError::Entry { index };
-        let raw: RawDirent = self.view.get(entry_at(index)).ok_or(bogus)?;
-        let start = raw.nameoff();
-        let end = match self.next_name(index) {
-            Some(end) => end,
-            // One more than is allowed is enough to see that it is too long.
-            None => {
-                let room = self.len.checked_sub(start).ok_or(bogus)?;
-                start.wrapping_add(self.view.text_len(start, room.min(NAME_MAX + 1)))
-            }
+        let (nid, rest, end) = if index.wrapping_add(1) < self.count {
+            let raw: RawPair = self.view.get(entry_at(index)).ok_or(bogus)?;
+            let [_, _, _, _, low, high, ..] = u64::from_le(raw.next).to_le_bytes();
+            let end = u16::from_le_bytes([low, high]);
+            (u64::from_le(raw.nid), u64::from_le(raw.rest), end.into())
+        } else if index < self.count {
+            let raw: RawDirent = self.view.get(entry_at(index)).ok_or(bogus)?;
+            (
+                raw.nid.get(),
+                raw.rest.get().into(),
+                self.end_of_last(raw.nameoff()),
+            )
+        } else {
+            return Ok(None);
         };
-        match end.checked_sub(start) {
-            Some(1..=NAME_MAX) if end <= self.len => Ok(Some(Dirent {
-                nid: Nid::new(raw.nid.get()),
-                file_type: raw.file_type(),
-                name: start..end,
-            })),
-            _ => Err(bogus),
+        let start = (rest & 0xffff) as usize;
+        let [_, _, file_type, ..] = rest.to_le_bytes();
+        // A name has a byte at least.
+        if end > self.len || end.wrapping_sub(start).wrapping_sub(1) >= NAME_MAX {
+            return Err(bogus);
         }
+        Ok(Some(Dirent {
+            nid: Nid::new(nid),
+            file_type,
+            name: start..end,
+        }))
+    }
+
+    /// Where the last name ends, which begins at `start`; there, too, if that is outside of the block.
+    #[inline(never)]
+    fn end_of_last(&self, start: usize) -> usize {
+        // One more than is allowed is enough to see that it is too long.
+        let room = self.len.saturating_sub(start).min(NAME_MAX + 1);
+        start.wrapping_add(self.view.text_len(start, room))
     }
 
     /// Where the name after that of the entry with this index begins; `None` if that is the last.

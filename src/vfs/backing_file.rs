@@ -252,11 +252,19 @@ impl Request {
     #[inline]
     pub(super) fn new(file: &BackingFile, pos: u64, flags: i32) -> bindings::kiocb {
         bindings::kiocb {
-            ki_filp: file.file.as_ptr(),
-            ki_pos: i64::try_from(pos).unwrap_or(i64::MAX),
             ki_flags: flags,
             // SAFETY: Reads the current task's priority.
             ki_ioprio: unsafe { extra::erofs_helper_get_current_ioprio() } as u16,
+            ..Self::cached(file, pos)
+        }
+    }
+
+    /// For a read through the page cache, which has no use for a priority.
+    #[inline]
+    pub(super) fn cached(file: &BackingFile, pos: u64) -> bindings::kiocb {
+        bindings::kiocb {
+            ki_filp: file.file.as_ptr(),
+            ki_pos: i64::try_from(pos).unwrap_or(i64::MAX),
             ..pin_init::zeroed()
         }
     }

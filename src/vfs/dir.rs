@@ -57,6 +57,12 @@ impl DirEmitter<'_> {
         self.raw.pos = i64::try_from(pos).unwrap_or(i64::MAX);
     }
 
+    /// Moves the position by `by`.
+    #[inline]
+    pub(crate) fn advance(&mut self, by: u8) {
+        self.raw.pos = self.raw.pos.wrapping_add(by.into());
+    }
+
     /// Emits the entry whose name is `len` bytes of `bytes` from `at` on. `kind` is a `DT_*`.
     /// Returns whether there is room for more.
     pub(crate) fn emit(

@@ -44,45 +44,52 @@ static struct folio *find_mark(struct address_space *mapping, pgoff_t index, pgo
 
 /*
  * Reads ahead in @file as if @reader, who is about to read @len bytes at @pos of
- * it, had it open alone: the state is @reader's. Whether the first page has been
- * read before by anybody; if it was, nothing is done unless @anyway.
+ * it, had it open alone: the state is @reader's. If @ask, it first looks whether
+ * anybody has read the first page before; if so, nothing else is done. Returns that.
  */
 bool erofs_helper_read_ahead_for(struct file *reader, struct file *file, loff_t pos,
-				 size_t len, bool anyway)
+				 size_t len, bool ask)
 {
 	struct address_space *mapping = file->f_mapping;
 	pgoff_t index = pos >> PAGE_SHIFT;
 	pgoff_t end = DIV_ROUND_UP(pos + len, PAGE_SIZE);
 	bool ahead = mapping->a_ops->readahead && !(reader->f_mode & FMODE_RANDOM);
+	struct file_ra_state *ra = &reader->f_ra;
 	struct folio *folio;
 	int windows = 4;
 
 	rcu_read_lock();
 	folio = xa_load(&mapping->i_pages, index);
 	if (folio && !xa_is_value(folio)) {
-		/* It may go at any time, and is then any folio: this is a guess. */
+		/*
+		 * It may go at any time, and is then any folio: this is a guess.
+		 * Whoever has just read its beginning has marked it as well.
+		 */
 		bool read = folio_test_referenced(folio) || folio_test_active(folio) ||
 			    folio_test_workingset(folio);
 
+		if (ra->prev_pos == pos && offset_in_folio(folio, pos))
+			read = false;
 		rcu_read_unlock();
-		if (read && !anyway)
+		if (ask && read)
 			return true;
 	} else {
 		rcu_read_unlock();
 		if (ahead) {
-			DEFINE_READAHEAD(ractl, file, &reader->f_ra, mapping, index);
+			DEFINE_READAHEAD(ractl, file, ra, mapping, index);
 
 			page_cache_sync_ra(&ractl, end - index);
 		}
 	}
-	if (!ahead)
+	/* The marks of other readers' windows are none of ours. */
+	if (!ahead || ra->start >= end || ra->start + ra->size <= index)
 		return false;
 	/*
 	 * Where a window begins that is read now, or has just been, the next one
 	 * is asked for: by us, or the read would do it with its own state.
 	 */
 	while (windows-- && (folio = find_mark(mapping, index, end))) {
-		DEFINE_READAHEAD(ractl, file, &reader->f_ra, mapping, folio->index);
+		DEFINE_READAHEAD(ractl, file, ra, mapping, folio->index);
 
 		page_cache_async_ra(&ractl, folio, end - folio->index);
 		folio_put(folio);

@@ -2,11 +2,11 @@
 
 //! Reads of a file whose bytes are in another file, as they are: the other file answers them.
 //!
-//! That saves a copy and a page of memory for each page. But a small read that is repeated is
+//! That saves a copy and a page of memory for each page. But a read that is repeated is
 //! cheaper from the file's own page cache, and memory maps need that anyway. So:
 //!
 //! - what the own page cache has, it answers;
-//! - small reads of a page that has been read before, by whomever, go to the own page cache, too;
+//! - reads of a page that has been read before, by whomever, go to the own page cache, too;
 //! - all others pass through, if the filesystem says where to ([`PassThrough::piece`]), and unless
 //!   somebody in user space watches the other file: they would be asked about each read.
 //!
@@ -50,14 +50,14 @@ use kernel::{
     ffi::c_uint, //
 };
 
-/// Reads of at least so many bytes pass through however often they come.
-const LARGE: usize = 64 << 10;
-
 /// How much is read ahead and read in one go.
 const STEP: usize = 128 << 10;
 
 /// How much of the reader's memory is brought in at a time.
 const FAULT_IN: usize = 64 << 10;
+
+/// `-EAGAIN`
+const AGAIN: isize = -(bindings::EAGAIN as isize);
 
 /// `-EFAULT`
 const FAULT: isize = -(bindings::EFAULT as isize);
@@ -100,18 +100,18 @@ impl Piece<'_> {
         let Ok(pos) = i64::try_from(self.pos) else {
             return true;
         };
-        let mut anyway = len >= LARGE;
         if let Some(before) = self.read_before {
-            if before.load(Ordering::Relaxed) && !anyway {
+            if before.load(Ordering::Relaxed) {
                 return true;
             }
             before.store(true, Ordering::Relaxed);
-            anyway = true;
         }
+        let ask = self.read_before.is_none();
         // SAFETY: Both files are open. The state for readahead is numbers, which whoever shares
         // the open file uses and changes at the same time, here as everywhere.
         unsafe {
-            extra::erofs_helper_read_ahead_for(reader, self.file.file().as_ptr(), pos, len, anyway)
+            let file = self.file.file().as_ptr();
+            extra::erofs_helper_read_ahead_for(reader, file, pos, len, ask)
         }
     }
 }
@@ -128,7 +128,7 @@ unsafe fn find<P: PassThrough>(
     reader: *mut bindings::file,
     pos: u64,
     count: usize,
-    small: bool,
+    copied: bool,
 ) -> Option<(Piece<'_>, usize)> {
     let left = inode.size().checked_sub(pos)?.min(count as u64);
     if left == 0 {
@@ -150,7 +150,7 @@ unsafe fn find<P: PassThrough>(
     }
     // SAFETY: By contract.
     let again = unsafe { piece.prepare(reader, len) };
-    (!(again && small)).then_some((piece, len))
+    (!(again && copied)).then_some((piece, len))
 }
 
 /// File operations of such files; made once, as a `static`.
@@ -182,9 +182,16 @@ impl<P: PassThrough> PassThroughTables<P> {
         iocb: *mut bindings::kiocb,
         iter: *mut bindings::iov_iter,
     ) -> isize {
-        let mut done = 0isize;
-
         // SAFETY: By contract the file is open, and the VFS lends `iocb` and `iter` for this call.
+        let cached = unsafe { read_cached(iocb, iter) };
+        let mut done = match cached {
+            AGAIN => 0,
+            // SAFETY: As above.
+            1.. if unsafe { extra::erofs_helper_iov_iter_count(iter) } > 0 => cached,
+            _ => return cached,
+        };
+
+        // SAFETY: As above.
         unsafe {
             let file = (*iocb).ki_filp;
             let inode = INode::<P::Fs>::from_raw((*file).f_inode);
@@ -200,6 +207,9 @@ impl<P: PassThrough> PassThroughTables<P> {
                 }
                 (*iocb).ki_pos = (*iocb).ki_pos.wrapping_add(read as i64);
                 done = done.wrapping_add(read);
+                if read as usize == count {
+                    return done;
+                }
                 if read as usize != len {
                     break;
                 }
@@ -248,6 +258,28 @@ impl<P: PassThrough> PassThroughTables<P> {
     }
 }
 
+/// Reads what the own page cache has, and nothing else: `-EAGAIN` if it has nothing of it, or if
+/// that is to be waited for or to start readahead.
+///
+/// # Safety
+///
+/// As for `read_iter`.
+#[inline]
+unsafe fn read_cached(iocb: *mut bindings::kiocb, iter: *mut bindings::iov_iter) -> isize {
+    // SAFETY: By contract the file is open; whether it has pages may change at any time.
+    unsafe {
+        let mapping = (*(*iocb).ki_filp).f_mapping;
+        if (&raw const (*mapping).nrpages).read_volatile() == 0 {
+            return AGAIN;
+        }
+        let flags = (*iocb).ki_flags;
+        (*iocb).ki_flags = flags | bindings::IOCB_NOIO as i32;
+        let read = bindings::filemap_read(iocb, iter, 0);
+        (*iocb).ki_flags = flags;
+        read
+    }
+}
+
 /// Reads the first `len` bytes of `piece` to `iter`, for `reader`. Returns how many there were:
 /// fewer if they cannot be read, or an error number if the reader's memory is not there or a
 /// signal came.
@@ -261,7 +293,7 @@ unsafe fn read_piece(
     iter: *mut bindings::iov_iter,
     len: usize,
 ) -> isize {
-    let mut request = Request::new(piece.file, piece.pos, 0);
+    let mut request = Request::cached(piece.file, piece.pos);
     let mut done = 0usize;
     let mut window = FAULT_IN;
 
