@@ -5,12 +5,14 @@
 //! C header: [`include/linux/shrinker.h`](srctree/include/linux/shrinker.h)
 //!
 //! Private buffers and the states of decoders are kept when they are not used ([`private`],
-//! [`decoders`]), a bounded number of them for all mounts together. The shrinker frees them when
-//! there is little memory, and with them whoever drops caches.
+//! [`decoders`]), and what has been read into such a buffer may be ([`store`]), a bounded number of
+//! them for all mounts together. The shrinker frees them when there is little memory, the first two
+//! at once, and with them whoever drops caches.
 
 use super::{
     decoders,
-    private, //
+    private,
+    store, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -48,10 +50,11 @@ impl Drop for Pools {
         // SAFETY: Registered by `new`.
         unsafe { bindings::shrinker_free(self.0.as_ptr()) };
         free();
+        store::free(usize::MAX);
     }
 }
 
-/// Frees all that is kept. Returns about how many pages that were.
+/// Frees the buffers and states that are kept. Returns about how many pages that were.
 pub(crate) fn free() -> usize {
     private::trim().saturating_add(decoders::trim())
 }
@@ -63,7 +66,9 @@ unsafe extern "C" fn count(
     _shrinker: *mut bindings::shrinker,
     _control: *mut bindings::shrink_control,
 ) -> c_ulong {
-    private::kept().saturating_add(decoders::kept())
+    private::kept()
+        .saturating_add(decoders::kept())
+        .saturating_add(store::pages())
 }
 
 /// # Safety
@@ -71,7 +76,10 @@ unsafe extern "C" fn count(
 /// Called by reclaim only.
 unsafe extern "C" fn scan(
     _shrinker: *mut bindings::shrinker,
-    _control: *mut bindings::shrink_control,
+    control: *mut bindings::shrink_control,
 ) -> c_ulong {
-    free()
+    // SAFETY: By contract; it is reclaim's.
+    let most = unsafe { (*control).nr_to_scan };
+    let freed = free();
+    freed.saturating_add(store::free(most.saturating_sub(freed)))
 }
