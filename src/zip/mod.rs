@@ -195,7 +195,7 @@ impl Drop for Counted {
     fn drop(&mut self) {
         // What is kept is for the others.
         if MOUNTS.fetch_sub(1, Ordering::Relaxed) == 1 {
-            pools::free();
+            pools::free_all();
         }
     }
 }
