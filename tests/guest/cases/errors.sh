@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Broken images: each is refused, or fails where it is broken, as with the C
-# driver; the messages name the problem; nothing leaks.
+# driver; the messages name the problem; nothing leaks. (In the sanitized kernel
+# one image of five.)
 . /lib/case.sh
 
 cd /data || exit
@@ -53,6 +54,7 @@ try() {
 	[ "$2" = file ] || detach
 }
 
+fewer 5 LIST
 while read -r name where backing pattern; do
 	for b in block file; do
 		[ "$backing" != both ] && [ "$backing" != $b ] || echo "$name $where $b $pattern"
