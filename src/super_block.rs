@@ -63,6 +63,7 @@ use crate::{
         },
         internal::InternalInode,
         metadata::PageBytes,
+        once::OnceBox,
         registration::FileSystemType,
         shared::SharedPages,
         stat::{
@@ -92,8 +93,7 @@ use kernel::{
     seq_file::SeqFile,
     sync::{
         aref::ARef,
-        Arc,
-        SetOnce, //
+        Arc, //
     }, //
 };
 
@@ -123,7 +123,7 @@ pub(crate) struct SuperInfo {
     /// The packed inode and the metabox inode.
     internal: [InternalInode<Erofs>; 2],
     /// The long prefixes of names of extended attributes.
-    prefixes: SetOnce<Prefixes>,
+    prefixes: OnceBox<Prefixes>,
     /// Who vouches for the fingerprints of files (`domain_id`).
     pub(crate) domain: Option<OwnedString>,
 }
@@ -147,7 +147,7 @@ impl SuperInfo {
             zip,
             tunables: Tunables::new(),
             internal: [const { InternalInode::new() }; 2],
-            prefixes: SetOnce::new(),
+            prefixes: OnceBox::new(),
             domain,
         };
         Ok(KBox::new(info, GFP_KERNEL)?)
@@ -169,7 +169,7 @@ impl SuperInfo {
     /// The long prefixes of names of extended attributes.
     pub(crate) fn prefixes(&self) -> &Prefixes {
         static NONE: Prefixes = Prefixes::none();
-        self.prefixes.as_ref().unwrap_or(&NONE)
+        self.prefixes.get().unwrap_or(&NONE)
     }
 }
 
@@ -539,7 +539,9 @@ impl FileSystem for Erofs {
                 e.to_errno()
             ));
         })?;
-        sb.data().prefixes.populate(prefixes);
+        if !prefixes.is_empty() {
+            sb.data().prefixes.set(KBox::new(prefixes, GFP_KERNEL)?);
+        }
         fs_info!(sb, "mounted with root inode @ nid {nid}.");
         Ok(root)
     }
