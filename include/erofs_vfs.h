@@ -51,8 +51,7 @@ unsigned int erofs_helper_bdev_dma_alignment(struct block_device *bdev);
 
 /* linux/fs.h */
 bool erofs_helper_inode_is_new(struct inode *inode);
-void erofs_helper_i_uid_write(struct inode *inode, uid_t uid);
-void erofs_helper_i_gid_write(struct inode *inode, gid_t gid);
+void erofs_helper_inode_set_owner(struct inode *inode, uid_t uid, gid_t gid);
 void erofs_helper_inode_set_cached_link(struct inode *inode, char *link, int len);
 bool erofs_helper_dir_emit(struct dir_context *ctx, const char *name, int len,
 			   u64 ino, unsigned int type);

@@ -137,7 +137,7 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
 
     /// # Safety
     ///
-    /// Called by the VFS only, through a table that only `NewInode::directory` installs; never in
+    /// Called by the VFS only, through a table that only `FilledInode::directory` installs; never in
     /// RCU mode.
     unsafe extern "C" fn lookup(
         dir: *mut bindings::inode,

@@ -67,13 +67,9 @@ bool erofs_helper_inode_is_new(struct inode *inode)
 	return inode_state_read_once(inode) & I_NEW;
 }
 
-void erofs_helper_i_uid_write(struct inode *inode, uid_t uid)
+void erofs_helper_inode_set_owner(struct inode *inode, uid_t uid, gid_t gid)
 {
 	i_uid_write(inode, uid);
-}
-
-void erofs_helper_i_gid_write(struct inode *inode, gid_t gid)
-{
 	i_gid_write(inode, gid);
 }
 
