@@ -55,6 +55,7 @@ use crate::{
             MappingOperations,
             MappingTables, //
         },
+        page_bits::ReadCounts,
         pass_through::PassThroughTables,
         super_block::SuperBlock,
         trace, //
@@ -96,8 +97,8 @@ pub(crate) struct InodeInfo {
     zip: Option<KBox<zip::File>>,
     /// What is wrong with it has been told.
     complained: AtomicBool,
-    /// The inline tail has been read; see [`Passing`].
-    tail_read: AtomicBool,
+    /// How often its pages were read in passing.
+    read_counts: ReadCounts,
 }
 
 /// Where the content of an inode is.
@@ -147,9 +148,10 @@ impl InodeInfo {
         self.dot_omitted
     }
 
-    /// Whether the inline tail has been read before.
-    pub(crate) fn tail_read(&self) -> &AtomicBool {
-        &self.tail_read
+    /// How often its pages were read in passing; see [`Passing`].
+    #[inline]
+    pub(crate) fn read_counts(&self) -> &ReadCounts {
+        &self.read_counts
     }
 
     /// The extent of the content that the byte at `pos` is in, whole, or at least `want` bytes from
@@ -288,7 +290,7 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
             xattrs: InodeXattrs::new(&disk),
             dot_omitted: disk.dot_omitted,
             complained: AtomicBool::new(false),
-            tail_read: AtomicBool::new(false),
+            read_counts: ReadCounts::new(),
         },
     );
 
