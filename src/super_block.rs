@@ -62,7 +62,10 @@ use crate::{
             InodeTables, //
         },
         internal::InternalInode,
-        metadata::PageBytes,
+        metadata::{
+            Ahead,
+            PageBytes, //
+        },
         once::OnceBox,
         registration::FileSystemType,
         shared::SharedPages,
@@ -273,7 +276,10 @@ impl Erofs {
             errno(e.kind())
         };
         let image = medium.image(sb.block_device())?;
-        let bytes = image.bytes(ImagePos::ZERO).map_err(unreadable)?;
+        // A mount that nobody looks into needs little more than this page.
+        let bytes = image
+            .bytes_ahead(ImagePos::ZERO, Ahead::Nothing)
+            .map_err(unreadable)?;
         if bytes.len() >= vfs::PAGE_SIZE {
             return parse(&bytes)?.map_err(refused);
         }

@@ -14,7 +14,7 @@
  * How much is read for one page: inodes are spread over the tails of files, and
  * whoever needs one of them needs its neighbours, in whatever order.
  */
-#define AROUND_ORDER	4
+#define AROUND_ORDER	2
 
 /*
  * The folio of a page of metadata, if it is there and up to date, else NULL;
