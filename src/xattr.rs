@@ -256,7 +256,7 @@ fn find<R>(
             Ok(None)
         };
     }
-    let mut entries = body.entries(&meta, &info.disk, nid).with_ids(xattrs.ids());
+    let mut entries = body.entries(&meta, &info.disk, nid, xattrs.ids());
     let result = match entries.find(info.prefixes(), index, name) {
         Ok(Some(entry)) => found(&mut entries, &entry).map(Some),
         Ok(None) => Ok(None),
@@ -332,8 +332,7 @@ impl XattrOperations for Xattrs {
             ondisk::Namespace::Security => true,
             ondisk::Namespace::AclAccess | ondisk::Namespace::AclDefault => sb.has_posix_acl(),
         };
-        body.entries(&meta, &info.disk, nid)
-            .with_ids(xattrs.ids())
+        body.entries(&meta, &info.disk, nid, xattrs.ids())
             .list(info.prefixes(), visible, out)
             .map_err(|e| report(e, sb, nid))?
             .ok_or(ERANGE)

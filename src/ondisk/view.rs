@@ -59,15 +59,23 @@ pub trait View {
             let Some(here) = self.get::<[u8; 8]>(at.wrapping_add(done)) else {
                 break;
             };
-            let here = u64::from_le_bytes(here);
-            let diff = here ^ u64::from_le_bytes(*want);
-            if diff != 0 {
-                let bit = diff.trailing_zeros() & !7;
-                let [byte, ..] = here.wrapping_shr(bit).to_le_bytes();
-                return Some((done.wrapping_add(bit.wrapping_shr(3) as usize), byte));
+            if let Some((at, byte)) =
+                difference(u64::from_le_bytes(here), u64::from_le_bytes(*want))
+            {
+                return Some((done.wrapping_add(at), byte));
             }
             done = done.wrapping_add(8);
             rest = after;
+        }
+        if let Some((want, after)) = rest.split_first_chunk::<4>() {
+            if let Some(here) = self.get::<[u8; 4]>(at.wrapping_add(done)) {
+                let (here, want) = (u32::from_le_bytes(here), u32::from_le_bytes(*want));
+                if let Some((at, byte)) = difference(here.into(), want.into()) {
+                    return Some((done.wrapping_add(at), byte));
+                }
+                done = done.wrapping_add(4);
+                rest = after;
+            }
         }
         for want in rest {
             match at.checked_add(done).and_then(|at| self.byte(at)) {
@@ -91,6 +99,19 @@ pub trait View {
         }
         len
     }
+}
+
+/// The first byte in which two words differ, the least significant one being the first: its index,
+/// and what it is in `here`.
+#[inline]
+fn difference(here: u64, want: u64) -> Option<(usize, u8)> {
+    let diff = here ^ want;
+    if diff == 0 {
+        return None;
+    }
+    let bit = diff.trailing_zeros() & !7;
+    let [byte, ..] = here.wrapping_shr(bit).to_le_bytes();
+    Some((bit.wrapping_shr(3) as usize, byte))
 }
 
 /// A private copy, or bytes that cannot change.
