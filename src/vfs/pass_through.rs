@@ -52,11 +52,15 @@ use kernel::{
     ffi::c_uint, //
 };
 
-/// Reads of at least so many bytes pass through however often they come: it is the copy that counts.
-const LARGE: usize = 64 << 10;
-
 /// How much is read ahead and read in one go.
-const STEP: usize = 128 << 10;
+const STEP: usize = PAGE_SIZE << STEP_ORDER;
+
+/// That in pages, as a power of two: 128 KiB.
+const STEP_ORDER: u32 = 17 - PAGE_SHIFT;
+
+/// Reads of at least so many bytes bring folios of [`STEP`] to the own page cache: that is not
+/// read ahead for them, and single pages cost more.
+const LARGE: usize = 64 << 10;
 
 /// How much of the reader's memory is brought in at a time.
 const FAULT_IN: usize = 64 << 10;
@@ -120,14 +124,17 @@ impl Piece<'_> {
         unsafe {
             // Small reads in sequence are one read of their page.
             let goes_on = at & MASK != 0 && (*reader).__bindgen_anon_3.f_ra.prev_pos == pos;
-            let ask = copied && len < LARGE && !goes_on && counts.is_often(page);
+            let ask = copied && !goes_on && counts.is_often(page);
             let file = self.file.file().as_ptr();
+            let end = at.saturating_add(len as u64).saturating_add(MASK) >> PAGE_SHIFT;
 
             if extra::erofs_helper_read_ahead_for(reader, file, pos, len, ask) {
+                if len >= LARGE {
+                    extra::erofs_helper_read_large(reader, page as usize, end as usize, STEP_ORDER);
+                }
                 return true;
             }
             let first = if goes_on { page.wrapping_add(1) } else { page };
-            let end = at.saturating_add(len as u64).saturating_add(MASK) >> PAGE_SHIFT;
             counts.add(first..end, size.saturating_add(MASK) >> PAGE_SHIFT);
         }
         false
