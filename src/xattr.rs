@@ -249,12 +249,11 @@ fn find<R>(
     let Some(body) = xattrs.body(sb, nid, &meta)? else {
         return Ok(None);
     };
+    if !body.may_have(&info.disk, index, name) {
+        return Ok(None);
+    }
     if name.len() > NAME_MAX {
-        return if body.may_have(&info.disk, index, name) {
-            Err(ERANGE)
-        } else {
-            Ok(None)
-        };
+        return Err(ERANGE);
     }
     let mut entries = body.entries(&meta, &info.disk, nid, xattrs.ids());
     let result = match entries.find(info.prefixes(), index, name) {

@@ -116,7 +116,6 @@ impl XattrEntry {
 /// The extended attributes of an inode, one after the other.
 pub struct XattrEntries<'a, M: Metadata + ?Sized> {
     sb: &'a Superblock,
-    body: XattrBody,
     /// Where the inode's next attribute of its own is.
     next: u64,
     /// The size in bytes of those that are left.
@@ -150,7 +149,6 @@ impl<'a, M: Metadata<Pos = MetaPos> + ?Sized> XattrEntries<'a, M> {
         let kept = ids.filter(|ids| ids.count == body.shared);
         Self {
             sb,
-            body: *body,
             next: u64::from(body.shared).wrapping_mul(u64::from(SHARED_ID_SIZE)),
             own_left: body.own,
             next_id: 0,
@@ -229,8 +227,8 @@ where
     /// Finds the first attribute, among those that are left, called `name` behind the prefix with
     /// this index. What follows a long prefix's base is part of that name.
     ///
-    /// If the inode's filter denies the name it is not looked for. That a name is longer than any
-    /// can be is for the caller to tell.
+    /// Whether the inode's filter denies the name ([`XattrBody::may_have`]), and whether it is
+    /// longer than any can be, is for the caller to tell.
     ///
     /// # Errors
     ///
@@ -241,9 +239,6 @@ where
         index: u8,
         name: &[u8],
     ) -> Result<Option<XattrEntry>, M::Error> {
-        if !self.body.may_have(self.sb, index, name) {
-            return Ok(None);
-        }
         while let Some(entry) = self.next_entry()? {
             let rest = match entry.prefix {
                 Prefix::Short(base) if base == index => name,
