@@ -51,6 +51,7 @@ pub trait View {
     /// Returns `None` if they are equal, else the index in `other` of the first difference and
     /// the view's byte there (0 where the view has ended). The byte comes from the same read that
     /// found the difference, so it does differ from `other`'s, or lies past the view's end.
+    #[inline]
     fn mismatch(&self, at: usize, other: &[u8]) -> Option<(usize, u8)> {
         let mut done = 0usize;
         let mut rest = other;
@@ -67,15 +68,15 @@ pub trait View {
             done = done.wrapping_add(8);
             rest = after;
         }
-        if let Some((want, after)) = rest.split_first_chunk::<4>() {
-            if let Some(here) = self.get::<[u8; 4]>(at.wrapping_add(done)) {
-                let (here, want) = (u32::from_le_bytes(here), u32::from_le_bytes(*want));
-                if let Some((at, byte)) = difference(here.into(), want.into()) {
-                    return Some((done.wrapping_add(at), byte));
-                }
-                done = done.wrapping_add(4);
-                rest = after;
-            }
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some(here) = self.get::<[u8; 8]>(at.wrapping_add(done)) {
+            // As many bytes of it as there are others, which are 1 to 7.
+            let bits = (rest.len() as u32).wrapping_mul(8);
+            let here = u64::from_le_bytes(here) & !u64::MAX.wrapping_shl(bits);
+            let (at, byte) = difference(here, short_word(rest))?;
+            return Some((done.wrapping_add(at), byte));
         }
         for want in rest {
             match at.checked_add(done).and_then(|at| self.byte(at)) {
@@ -112,6 +113,24 @@ fn difference(here: u64, want: u64) -> Option<(usize, u8)> {
     let bit = diff.trailing_zeros() & !7;
     let [byte, ..] = here.wrapping_shr(bit).to_le_bytes();
     Some((bit.wrapping_shr(3) as usize, byte))
+}
+
+/// The word of at most seven bytes, the first one being the least significant.
+#[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    let len = bytes.len() as u32;
+    // Halves that overlap.
+    if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let high = u64::from(u32::from_le_bytes(*high));
+        let above = len.wrapping_sub(4).wrapping_mul(8);
+        return u64::from(u32::from_le_bytes(*low)) | high.wrapping_shl(above);
+    }
+    if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let high = u64::from(u16::from_le_bytes(*high));
+        let above = len.wrapping_sub(2).wrapping_mul(8);
+        return u64::from(u16::from_le_bytes(*low)) | high.wrapping_shl(above);
+    }
+    bytes.first().map_or(0, |byte| u64::from(*byte))
 }
 
 /// A private copy, or bytes that cannot change.
