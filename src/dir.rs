@@ -198,12 +198,9 @@ impl DirectoryOperations for Directory {
                 let Some(entry) = entry else {
                     break;
                 };
-                // 1 to 255, as `entry` has checked.
-                let name_len = entry.name.end.wrapping_sub(entry.name.start);
-                let name_len = name_len as u8;
                 let ino = disk.ino(entry.nid);
                 let kind = entry.d_type();
-                if !emitter.emit(block.view(), entry.name.start, name_len, ino, kind) {
+                if !emitter.emit(block.view(), entry.name, ino, kind) {
                     return Ok(());
                 }
                 index = index.wrapping_add(1);

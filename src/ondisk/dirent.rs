@@ -96,13 +96,11 @@ pub struct Dirent {
 
 impl Dirent {
     /// What the inode is, as programs are told (`DT_*`); 0 if the directory does not say.
-    pub const fn d_type(&self) -> u8 {
-        // One byte for each of them.
-        const TYPES: u64 = u64::from_le_bytes([0, 8, 4, 2, 6, 1, 12, 10]);
-        if self.file_type > 7 {
-            return 0;
-        }
-        (TYPES.wrapping_shr((self.file_type as u32).wrapping_mul(8)) & 0xff) as u8
+    #[inline]
+    pub fn d_type(&self) -> u8 {
+        static TYPES: [u8; 8] = [0, 8, 4, 2, 6, 1, 12, 10];
+        let kind = <[u8]>::get(&TYPES, usize::from(self.file_type));
+        kind.map_or(0, |kind| *kind)
     }
 }
 

@@ -78,12 +78,6 @@ void erofs_helper_inode_set_cached_link(struct inode *inode, char *link, int len
 	inode_set_cached_link(inode, link, len);
 }
 
-bool erofs_helper_dir_emit(struct dir_context *ctx, const char *name, int len,
-			   u64 ino, unsigned int type)
-{
-	return dir_emit(ctx, name, len, ino, type);
-}
-
 void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigned int len)
 {
 	super_set_uuid(sb, uuid, len);
