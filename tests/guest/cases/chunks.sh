@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Files in chunks, and images on several devices: each image as its source
 # tree, and as the C driver shows it; what is wrong with the devices; what
-# follows a chunk on another device.
+# follows a chunk on another device. (In the sanitized kernel one image of
+# three.)
 . /lib/case.sh
 
 # What chunks and devices have an influence on.
@@ -69,6 +70,7 @@ second() {
 	}
 }
 
+fewer 3 LIST
 use "$A"
 of_all first
 use "$B"

@@ -4,7 +4,7 @@
  * next allocation of memory in it fail: the first, the second, ... until the
  * last has had its turn (/proc/thread-self/fail-nth).
  *
- *   failing [--every N] [--last N] [--allow ERRNO]... WHAT
+ *   failing [--every N] [--percent N --rounds N] [--allow ERRNO]... WHAT
  *
  * where WHAT is
  *
@@ -22,7 +22,10 @@
  * failures, what the first one showed; a walk that did not fail must have
  * shown it too: no error may be lost.
  *
- * --every: only each Nth allocation; --last: only the last N of them.
+ * --every: only each Nth allocation. --percent: not one after the other, but by
+ * chance, in whatever thread, so often; of a walk.
+ *
+ * Which of the allocations count is for the filters in /sys/kernel/debug.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -45,6 +48,8 @@
 enum { MAX_ERRNO = 4096, NEVER = 1 << 30 };
 
 static int fail_nth;
+static unsigned int percent;
+static unsigned long by_chance; /* so many have failed */
 static unsigned int round_number, seen[MAX_ERRNO];
 static bool allowed[MAX_ERRNO];
 static char **words; /* of WHAT, without its name */
@@ -66,12 +71,54 @@ static const char *name_of(int error)
 	return strerrorname_np(error) ?: "?";
 }
 
+static const char *const faults[] = { "failslab", "fail_page_alloc" };
+
+static FILE *open_setting(const char *fault, const char *name, const char *mode)
+{
+	char path[100];
+	FILE *file;
+
+	sprintf(path, "/sys/kernel/debug/%s/%s", fault, name);
+	file = fopen(path, mode);
+	if (!file)
+		die("%s: %s", path, name_of(errno));
+	return file;
+}
+
+static void set(const char *fault, const char *name, unsigned int value)
+{
+	FILE *file = open_setting(fault, name, "w");
+
+	fprintf(file, "%u", value);
+	if (fclose(file))
+		die("%s of %s: %s", name, fault, name_of(errno));
+}
+
+static void set_chance(unsigned int each)
+{
+	unsigned int i, left;
+
+	for (i = 0; i < 2; i++) {
+		FILE *file = open_setting(faults[i], "times", "r");
+
+		set(faults[i], "probability", each);
+		if (fscanf(file, "%u", &left) == 1 && !each)
+			by_chance += NEVER - left;
+		fclose(file);
+		set(faults[i], "times", NEVER);
+	}
+}
+
 /* From here on the Nth allocation of this thread fails. */
 static void arm(unsigned int nth)
 {
 	char text[16];
 	int length = sprintf(text, "%u", nth);
 
+	if (percent) {
+		set_chance(percent);
+		return;
+	}
 	if (pwrite(fail_nth, text, length, 0) != length)
 		die("cannot write fail-nth: %s", name_of(errno));
 }
@@ -83,6 +130,11 @@ static unsigned int disarm(void)
 	int error = errno;
 	unsigned int left;
 
+	if (percent) {
+		set_chance(0);
+		errno = error;
+		return 0;
+	}
 	if (pread(fail_nth, text, sizeof(text) - 1, 0) <= 0)
 		die("cannot read fail-nth: %s", name_of(errno));
 	left = strtoul(text, NULL, 10);
@@ -451,14 +503,16 @@ static int number_of(const char *name)
 
 int main(int argc, char **argv)
 {
-	unsigned int every = 1, last = NEVER, all, done = 0, failed = 0, i;
+	unsigned int every = 1, rounds = 0, all = 0, done = 0, failed = 0, i;
 
 	allowed[ENOMEM] = true;
 	while (argc > 2 && !strncmp(argv[1], "--", 2)) {
 		if (!strcmp(argv[1], "--every"))
 			every = atoi(argv[2]);
-		else if (!strcmp(argv[1], "--last"))
-			last = atoi(argv[2]);
+		else if (!strcmp(argv[1], "--percent"))
+			percent = atoi(argv[2]);
+		else if (!strcmp(argv[1], "--rounds"))
+			rounds = atoi(argv[2]);
 		else if (!strcmp(argv[1], "--allow"))
 			allowed[number_of(argv[2])] = true;
 		argc -= 2;
@@ -479,25 +533,30 @@ int main(int argc, char **argv)
 	if (mlockall(MCL_CURRENT))
 		die("mlockall: %s", name_of(errno));
 
-	/* The second time what is set up once is there. */
-	actions[i].once(NEVER);
-	all = NEVER - actions[i].once(NEVER);
-	round_number = all > last ? all - last + 1 : 1;
-	while (!actions[i].once(round_number)) {
-		done++;
-		round_number += every;
-		if (round_number > 4 * all + 100)
-			die("there were %u allocations, and now there is no end to them", all);
+	if (percent) {
+		set_chance(0);
+		by_chance = 0;
+		for (round_number = 1; round_number <= rounds; round_number++)
+			actions[i].once(0);
+		printf("%lu by chance", by_chance);
+	} else {
+		/* The second time what is set up once is there. */
+		actions[i].once(NEVER);
+		all = NEVER - actions[i].once(NEVER);
+		for (round_number = 1; !actions[i].once(round_number); round_number += every) {
+			done++;
+			if (round_number > 4 * all + 100)
+				die("there were %u allocations, and now there is no end to them", all);
+		}
+		printf("%u of %u", done, all);
 	}
-
-	printf("%u of %u", done, all);
 	for (i = 0; i < MAX_ERRNO; i++) {
 		failed += seen[i];
 		if (seen[i])
 			printf(", %u %s", seen[i], name_of(i));
 	}
 	printf("\n");
-	if (!done || !failed) {
+	if (percent ? !by_chance : !done || !failed) {
 		printf("nothing failed\n");
 		return 1;
 	}

@@ -1,17 +1,24 @@
-# guest: --driver none --load loop --data $IMAGES/valid
+# guest: --driver none --load loop --data $IMAGES/valid --put $IMAGES/ztwin/shared.erofs=/zip/lz4-fragments.erofs --put $IMAGES/ztwin/zstd-4k.erofs=/zip/zstd.erofs --put $IMAGES/ztwin/lzma-1m.erofs=/zip/lzma.erofs
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Every allocation of memory fails once, in all that the driver does for a
 # program: nothing crashes, nothing is leaked, no error is lost, and the next
-# try works.
+# try works. The decoders' threads have theirs fail by chance.
 . /lib/case.sh
 
-for fault in failslab fail_page_alloc; do
-	echo N >/sys/kernel/debug/$fault/ignore-gfp-wait
-	# A backtrace for each would be mistaken for a complaint.
-	echo 0 >/sys/kernel/debug/$fault/verbose
-done
+# setting NAME VALUE: for both kinds of allocations
+setting() {
+	for _fault in failslab fail_page_alloc; do echo "$2" >/sys/kernel/debug/$_fault/"$1"; done
+}
+setting ignore-gfp-wait N
+# A backtrace for each would be mistaken for a complaint.
+setting verbose 0
 echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
+
+# below FROM TO: only those count that code at these addresses asks for, or
+# whom it calls; everywhere: all count
+below() { setting require-start "$1" && setting require-end "$2"; }
+everywhere() { below 0 0xffffffffffffffff; }
 
 cd /data || exit
 mkdir -p /mnt/failing
@@ -23,12 +30,18 @@ fails() {
 	if failing "$@" >/tmp/why 2>&1; then
 		ok "$_name: $(tail -n 1 /tmp/why)"
 	else
+		setting probability 0
 		not_ok "$_name" "$(head -n 1 /tmp/why)" /tmp/why
 		mnt umount /mnt/failing >/dev/null
 	fi
 }
 
 use "$B"
+# The module's, from its first function to its last.
+of_module=$(awk '$4 == "[erofs]" && tolower($2) == "t" { print "0x" $1 }' /proc/kallsyms | sort | sed -n '1p;$p')
+# shellcheck disable=SC2086 # two words
+below $of_module
+
 image=b4096-extended-inline.erofs
 attach $image
 for source in /data/$image "$dev"; do
@@ -42,13 +55,31 @@ for source in /data/$image "$dev"; do
 		# shellcheck disable=SC2086 # several paths
 		fails "$how: $what" --allow EIO --allow EFAULT walk "$source" /mnt/failing $what
 	done
+	everywhere
+	fails "$how: the page cache's too" --every 3 --allow EIO --allow EFAULT walk "$source" /mnt/failing dir/20 size/large
+	# shellcheck disable=SC2086
+	below $of_module
 done
 detach
 
-# What it needs stays loaded. Most of the allocations are the module loader's.
+cp /zip/* .
+for image in lz4-fragments zstd lzma; do
+	attach $image.erofs
+	for source in /data/$image.erofs "$dev"; do
+		case $source in /dev/*) how=block ;; *) how=file ;; esac
+		fails "$image, $how: mount" mount "$source" /mnt/failing ""
+		fails "$image, $how: reading" --allow EIO --allow EFAULT walk "$source" /mnt/failing 65535 mixed same-0 long many
+		fails "$image, $how: by chance" --percent 10 --rounds 20 --allow EIO --allow EFAULT \
+			walk "$source" /mnt/failing 65535 mixed large same-0 same-1 many
+	done
+	detach
+done
+
+# What it needs stays loaded. Any module's allocations count.
 unload_driver
+below 0xffffffffa0000000 0xffffffffff000000
 module=/lib/erofs/ours/erofs.ko
-fails "insmod" --last 400 insmod $module
+fails "insmod" insmod $module
 fails "rmmod" rmmod $module
 
 finish
