@@ -46,6 +46,28 @@ pub trait View {
         Some(())
     }
 
+    /// What `crc32c` makes of `len` bytes from `at` on, going on from `seed`; `None` if there are
+    /// fewer. A view that lets the CRC-32C be computed where the bytes are need not ask.
+    fn crc32c(
+        &self,
+        at: usize,
+        len: usize,
+        seed: u32,
+        crc32c: &impl Fn(u32, &[u8]) -> u32,
+    ) -> Option<u32> {
+        let mut piece = [0u8; 256];
+        let mut crc = seed;
+        let mut done = 0usize;
+        while done < len {
+            let next = piece.len().min(len.wrapping_sub(done));
+            let bytes = piece.get_mut(..next)?;
+            self.copy_to(at.checked_add(done)?, bytes)?;
+            crc = crc32c(crc, bytes);
+            done = done.wrapping_add(next);
+        }
+        Some(crc)
+    }
+
     /// Compares `other` with the bytes from `at` on.
     ///
     /// Returns `None` if they are equal, else the index in `other` of the first difference and
@@ -171,6 +193,16 @@ impl<V: View + ?Sized> View for &V {
 
     fn copy_to(&self, at: usize, out: &mut [u8]) -> Option<()> {
         (**self).copy_to(at, out)
+    }
+
+    fn crc32c(
+        &self,
+        at: usize,
+        len: usize,
+        seed: u32,
+        crc32c: &impl Fn(u32, &[u8]) -> u32,
+    ) -> Option<u32> {
+        (**self).crc32c(at, len, seed, crc32c)
     }
 
     fn mismatch(&self, at: usize, other: &[u8]) -> Option<(usize, u8)> {

@@ -91,6 +91,15 @@ impl PageBytes {
         }
     }
 
+    /// CRC-32C of `len` bytes from `at` on, continuing from `seed`, without final inversion. `None`
+    /// if they are not all there.
+    pub(crate) fn crc32c(&self, at: usize, len: usize, seed: u32) -> Option<u32> {
+        let from = self.pointer(at, len)?;
+
+        // SAFETY: `from` is readable for the length. The function is C's.
+        Some(unsafe { extra::crc32c(seed, from.cast(), len) })
+    }
+
     /// Copies bytes out. `None` if they are not all there.
     #[inline]
     pub(crate) fn copy_to(&self, at: usize, out: &mut [u8]) -> Option<()> {
