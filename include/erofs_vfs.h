@@ -32,6 +32,7 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
 					 struct file *file, pgoff_t index,
 					 unsigned long ahead);
+void erofs_helper_read_large(struct file *file, pgoff_t index, pgoff_t end, unsigned int order);
 
 /* pass_through.c */
 bool erofs_helper_has_page(struct address_space *mapping, loff_t pos);
@@ -51,11 +52,8 @@ unsigned int erofs_helper_bdev_dma_alignment(struct block_device *bdev);
 
 /* linux/fs.h */
 bool erofs_helper_inode_is_new(struct inode *inode);
-void erofs_helper_i_uid_write(struct inode *inode, uid_t uid);
-void erofs_helper_i_gid_write(struct inode *inode, gid_t gid);
+void erofs_helper_inode_set_owner(struct inode *inode, uid_t uid, gid_t gid);
 void erofs_helper_inode_set_cached_link(struct inode *inode, char *link, int len);
-bool erofs_helper_dir_emit(struct dir_context *ctx, const char *name, int len,
-			   u64 ino, unsigned int type);
 void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigned int len);
 bool erofs_helper_mapping_is_shmem(struct address_space *mapping);
 bool erofs_helper_file_has_pre_content(struct file *file);

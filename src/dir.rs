@@ -18,6 +18,7 @@ use crate::{
         },
         DirBlock,
         DirError,
+        Extent,
         FilePos,
         Nid,
         Placement, //
@@ -72,9 +73,16 @@ impl Failure {
 }
 
 /// The `len` bytes of `dir` from `pos` on, which are in one block; fewer if the image ends there.
-/// `wanted` says how many bytes from there on will be asked for, if that is known; with 0, this is
-/// all.
-fn block(dir: &INode<Erofs>, pos: FilePos, len: usize, wanted: Option<u64>) -> Result<PageBytes> {
+/// `wanted` says how many bytes from there on will be asked for; with 0, this is all.
+/// `extent` is one that a block was in; it becomes that of this one.
+#[inline]
+fn block(
+    dir: &INode<Erofs>,
+    extent: &mut Option<Extent>,
+    pos: FilePos,
+    len: usize,
+    wanted: u64,
+) -> Result<PageBytes> {
     let sb = dir.super_block();
     let info = dir.data();
     if info.zip().is_some() {
@@ -82,14 +90,18 @@ fn block(dir: &INode<Erofs>, pos: FilePos, len: usize, wanted: Option<u64>) -> R
         bytes.truncate(len);
         return Ok(bytes);
     }
-    let extent = info.map(sb, pos, len as u64)?;
-    let extent = extent.and_then(|extent| extent.from(pos));
-    let extent = extent.ok_or(EFSCORRUPTED)?;
+    let here = match extent.and_then(|extent| extent.from(pos)) {
+        Some(here) => Some(here),
+        None => {
+            *extent = info.map(sb, pos, len as u64)?;
+            extent.and_then(|extent| extent.from(pos))
+        }
+    };
+    let extent = here.ok_or(EFSCORRUPTED)?;
     let ahead = match wanted {
-        None => Ahead::Sequence,
-        Some(0) => Ahead::Nothing,
+        0 => Ahead::Nothing,
         // From the end of the extent on, the directory goes on elsewhere.
-        Some(wanted) => Ahead::Bytes(wanted.min(extent.len)),
+        wanted => Ahead::Bytes(wanted.min(extent.len)),
     };
     let mut bytes = match extent.at {
         Placement::Device { id, pos } => {
@@ -114,8 +126,9 @@ impl Directory {
     pub(crate) fn find(dir: &INode<Erofs>, name: &[u8]) -> Result<Option<Nid>> {
         let bits = dir.super_block().data().disk.block_bits;
         let mut short = false;
+        let mut extent = None;
         let found = ondisk::lookup(dir.size(), bits, name, |pos, len| {
-            let bytes = block(dir, pos, len, None).map_err(Failure::Read)?;
+            let bytes = block(dir, &mut extent, pos, len, 0).map_err(Failure::Read)?;
             short |= bytes.len() < len;
             Ok::<_, Failure>(bytes)
         })
@@ -151,6 +164,7 @@ impl DirectoryOperations for Directory {
         // the next one.
         let mut offset = u64::from(disk.block_bits.offset_in(FilePos::new(emitter.pos())))
             .div_ceil(DIRENT_SIZE as u64);
+        let mut extent = None;
         while emitter.pos() < size {
             if vfs::fatal_signal_pending() {
                 return Err(ERESTARTSYS);
@@ -158,17 +172,17 @@ impl DirectoryOperations for Directory {
             let start = disk.block_bits.round_down(emitter.pos());
             let len = size.wrapping_sub(start).min(block_size);
             let wanted = u64::from(tunables.dir_ra_bytes.get());
-            let bytes =
-                block(dir, FilePos::new(start), len as usize, Some(wanted)).inspect_err(|e| {
-                    info.complain(
-                        dir.super_block(),
-                        format_args!(
-                            "failed to readdir at {start} of nid {}: {}",
-                            info.nid(),
-                            e.to_errno()
-                        ),
-                    );
-                })?;
+            let pos = FilePos::new(start);
+            let bytes = block(dir, &mut extent, pos, len as usize, wanted).inspect_err(|e| {
+                info.complain(
+                    dir.super_block(),
+                    format_args!(
+                        "failed to readdir at {start} of nid {}: {}",
+                        info.nid(),
+                        e.to_errno()
+                    ),
+                );
+            })?;
             let short = bytes.len() < len as usize;
             let block = DirBlock::new(bytes, len as usize)
                 .map_err(|e| Failure::from(e).report(dir, short))?;
@@ -184,12 +198,9 @@ impl DirectoryOperations for Directory {
                 let Some(entry) = entry else {
                     break;
                 };
-                // 1 to 255, as `entry` has checked.
-                let name_len = entry.name.end.wrapping_sub(entry.name.start);
-                let name_len = name_len as u8;
                 let ino = disk.ino(entry.nid);
                 let kind = entry.d_type();
-                if !emitter.emit(block.view(), entry.name.start, name_len, ino, kind) {
+                if !emitter.emit(block.view(), entry.name, ino, kind) {
                     return Ok(());
                 }
                 index = index.wrapping_add(1);

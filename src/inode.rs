@@ -44,9 +44,9 @@ use crate::{
         dir::DirectoryTables,
         inode::{
             Attributes,
+            FilledInode,
             INode,
             Iget,
-            NewInode,
             Special,
             SymlinkTarget, //
         },
@@ -55,6 +55,7 @@ use crate::{
             MappingOperations,
             MappingTables, //
         },
+        page_bits::ReadCounts,
         pass_through::PassThroughTables,
         super_block::SuperBlock,
         trace, //
@@ -96,8 +97,8 @@ pub(crate) struct InodeInfo {
     zip: Option<KBox<zip::File>>,
     /// What is wrong with it has been told.
     complained: AtomicBool,
-    /// The inline tail has been read; see [`Passing`].
-    tail_read: AtomicBool,
+    /// How often its pages were read in passing.
+    read_counts: ReadCounts,
 }
 
 /// Where the content of an inode is.
@@ -147,9 +148,10 @@ impl InodeInfo {
         self.dot_omitted
     }
 
-    /// Whether the inline tail has been read before.
-    pub(crate) fn tail_read(&self) -> &AtomicBool {
-        &self.tail_read
+    /// How often its pages were read in passing; see [`Passing`].
+    #[inline]
+    pub(crate) fn read_counts(&self) -> &ReadCounts {
+        &self.read_counts
     }
 
     /// The extent of the content that the byte at `pos` is in, whole, or at least `want` bytes from
@@ -279,48 +281,47 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     let dense = !matches!(disk.kind, FileKind::Regular);
     let zip = zip::File::new(sb, &disk, nid, dense)?;
     let compressed = zip.is_some();
-    let data = InodeInfo {
-        nid,
-        zip,
-        map: Map::new(&disk, &info.disk, nid),
-        xattrs: InodeXattrs::new(&disk),
-        dot_omitted: disk.dot_omitted,
-        complained: AtomicBool::new(false),
-        tail_read: AtomicBool::new(false),
-    };
+    let new = new.fill(
+        &attributes,
+        InodeInfo {
+            nid,
+            zip,
+            map: Map::new(&disk, &info.disk, nid),
+            xattrs: InodeXattrs::new(&disk),
+            dot_omitted: disk.dot_omitted,
+            complained: AtomicBool::new(false),
+            read_counts: ReadCounts::new(),
+        },
+    );
 
     Ok(match disk.kind {
         FileKind::Directory if compressed => match info.medium {
-            Medium::Block(_) => new.paged_directory(&attributes, &DIRECTORY, &ZIP_ON_BLOCK, data),
-            Medium::File(_) => new.paged_directory(&attributes, &DIRECTORY, &ZIP_IN_FILE, data),
+            Medium::Block(_) => new.paged_directory(&DIRECTORY, &ZIP_ON_BLOCK),
+            Medium::File(_) => new.paged_directory(&DIRECTORY, &ZIP_IN_FILE),
         },
-        FileKind::Directory => new.directory(&attributes, &DIRECTORY, data),
+        FileKind::Directory => new.directory(&DIRECTORY),
         FileKind::Regular => match (&info.medium, compressed) {
-            (Medium::Block(_), false) => regular(sb, new, &attributes, &DATA_ON_BLOCK, None, data),
-            (Medium::File(_), false) => {
-                regular(sb, new, &attributes, &DATA_IN_FILE, Some(&FILES), data)
-            }
-            (Medium::Block(_), true) => regular(sb, new, &attributes, &ZIP_ON_BLOCK, None, data),
-            (Medium::File(_), true) => regular(sb, new, &attributes, &ZIP_IN_FILE, None, data),
+            (Medium::Block(_), false) => regular(sb, new, &DATA_ON_BLOCK, None),
+            (Medium::File(_), false) => regular(sb, new, &DATA_IN_FILE, Some(&FILES)),
+            (Medium::Block(_), true) => regular(sb, new, &ZIP_ON_BLOCK, None),
+            (Medium::File(_), true) => regular(sb, new, &ZIP_IN_FILE, None),
         },
         FileKind::Symlink => match disk.fast_symlink(pos, info.disk.block_bits) {
             Some(target) => {
                 let target = read_target(sb, nid, target, disk.size)?;
-                new.fast_symlink(&attributes, target, data)
+                new.fast_symlink(target)
             }
             None => match (&info.medium, compressed) {
-                (Medium::Block(_), false) => new.paged_symlink(&attributes, &DATA_ON_BLOCK, data),
-                (Medium::File(_), false) => new.paged_symlink(&attributes, &DATA_IN_FILE, data),
-                (Medium::Block(_), true) => new.paged_symlink(&attributes, &ZIP_ON_BLOCK, data),
-                (Medium::File(_), true) => new.paged_symlink(&attributes, &ZIP_IN_FILE, data),
+                (Medium::Block(_), false) => new.paged_symlink(&DATA_ON_BLOCK),
+                (Medium::File(_), false) => new.paged_symlink(&DATA_IN_FILE),
+                (Medium::Block(_), true) => new.paged_symlink(&ZIP_ON_BLOCK),
+                (Medium::File(_), true) => new.paged_symlink(&ZIP_IN_FILE),
             },
         },
-        FileKind::CharDevice(device) => new.special(&attributes, Special::CharDevice(device), data),
-        FileKind::BlockDevice(device) => {
-            new.special(&attributes, Special::BlockDevice(device), data)
-        }
-        FileKind::Fifo => new.special(&attributes, Special::Fifo, data),
-        FileKind::Socket => new.special(&attributes, Special::Socket, data),
+        FileKind::CharDevice(device) => new.special(Special::CharDevice(device)),
+        FileKind::BlockDevice(device) => new.special(Special::BlockDevice(device)),
+        FileKind::Fifo => new.special(Special::Fifo),
+        FileKind::Socket => new.special(Special::Socket),
     })
 }
 
@@ -328,22 +329,21 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
 #[inline]
 fn regular<M: MappingOperations<Fs = Erofs>>(
     sb: &SuperBlock<Erofs>,
-    new: NewInode<Erofs>,
-    attributes: &Attributes,
+    new: FilledInode<Erofs>,
     tables: &'static MappingTables<M>,
     files: Option<&'static PassThroughTables<Passing>>,
-    data: InodeInfo,
 ) -> ARef<INode<Erofs>> {
     if sb.options().inode_share() {
         // Whoever asks for shared pages wants the pages.
-        return match share::inode(sb, data.nid, &data.xattrs, attributes.size, tables) {
-            Some(shared) => new.sharing(attributes, tables, data, shared),
-            None => new.regular(attributes, tables, data),
+        let info = new.data();
+        return match share::inode(sb, info.nid, &info.xattrs, new.size(), tables) {
+            Some(shared) => new.sharing(tables, shared),
+            None => new.regular(tables),
         };
     }
     match files {
-        Some(files) => new.regular_passing(attributes, tables, files, data),
-        None => new.regular(attributes, tables, data),
+        Some(files) => new.regular_passing(tables, files),
+        None => new.regular(tables),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     super_block::Erofs,
     vfs::{
         inode::INode,
+        page_bits::ReadCounts,
         pass_through::{
             PassThrough,
             Piece, //
@@ -39,22 +40,25 @@ impl PassThrough for Passing {
         let volume = InFile::volume(sb)?;
         let pos = FilePos::new(pos);
         let extent = info.map(sb, pos, want).ok()??.from(pos)?;
-        let (backing, at, len, read_before) = match extent.at {
+        let (backing, at, len) = match extent.at {
             Placement::Device { id, pos } => {
                 let run = volume.run(id, pos).ok()?;
-                (run.device, run.pos, extent.len.min(run.reach), None)
+                (run.device, run.pos, extent.len.min(run.reach))
             }
-            // In a page with inodes, which are read all the time.
             Placement::Inline {
                 pos: MetaPos::Image(pos),
-            } => (volume.primary(), pos, extent.len, Some(info.tail_read())),
+            } => (volume.primary(), pos, extent.len),
             Placement::Inline { .. } | Placement::Hole => return None,
         };
         Some(Piece {
             file: backing.passing()?,
             pos: backing.position(at)?,
             len,
-            read_before,
         })
+    }
+
+    #[inline]
+    fn read_counts(inode: &INode<Erofs>) -> &ReadCounts {
+        inode.data().read_counts()
     }
 }

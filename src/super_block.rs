@@ -62,7 +62,11 @@ use crate::{
             InodeTables, //
         },
         internal::InternalInode,
-        metadata::PageBytes,
+        metadata::{
+            Ahead,
+            PageBytes, //
+        },
+        once::OnceBox,
         registration::FileSystemType,
         shared::SharedPages,
         stat::{
@@ -92,8 +96,7 @@ use kernel::{
     seq_file::SeqFile,
     sync::{
         aref::ARef,
-        Arc,
-        SetOnce, //
+        Arc, //
     }, //
 };
 
@@ -123,7 +126,7 @@ pub(crate) struct SuperInfo {
     /// The packed inode and the metabox inode.
     internal: [InternalInode<Erofs>; 2],
     /// The long prefixes of names of extended attributes.
-    prefixes: SetOnce<Prefixes>,
+    prefixes: OnceBox<Prefixes>,
     /// Who vouches for the fingerprints of files (`domain_id`).
     pub(crate) domain: Option<OwnedString>,
 }
@@ -147,7 +150,7 @@ impl SuperInfo {
             zip,
             tunables: Tunables::new(),
             internal: [const { InternalInode::new() }; 2],
-            prefixes: SetOnce::new(),
+            prefixes: OnceBox::new(),
             domain,
         };
         Ok(KBox::new(info, GFP_KERNEL)?)
@@ -169,7 +172,7 @@ impl SuperInfo {
     /// The long prefixes of names of extended attributes.
     pub(crate) fn prefixes(&self) -> &Prefixes {
         static NONE: Prefixes = Prefixes::none();
-        self.prefixes.as_ref().unwrap_or(&NONE)
+        self.prefixes.get().unwrap_or(&NONE)
     }
 }
 
@@ -273,7 +276,10 @@ impl Erofs {
             errno(e.kind())
         };
         let image = medium.image(sb.block_device())?;
-        let bytes = image.bytes(ImagePos::ZERO).map_err(unreadable)?;
+        // A mount that nobody looks into needs little more than this page.
+        let bytes = image
+            .bytes_ahead(ImagePos::ZERO, Ahead::Nothing)
+            .map_err(unreadable)?;
         if bytes.len() >= vfs::PAGE_SIZE {
             return parse(&bytes)?.map_err(refused);
         }
@@ -539,7 +545,9 @@ impl FileSystem for Erofs {
                 e.to_errno()
             ));
         })?;
-        sb.data().prefixes.populate(prefixes);
+        if !prefixes.is_empty() {
+            sb.data().prefixes.set(KBox::new(prefixes, GFP_KERNEL)?);
+        }
         fs_info!(sb, "mounted with root inode @ nid {nid}.");
         Ok(root)
     }

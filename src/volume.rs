@@ -112,6 +112,7 @@ pub(crate) fn bytes(
     pos: ImagePos,
     ahead: Ahead,
 ) -> core::result::Result<Result<PageBytes>, DeviceError> {
+    #[inline(never)]
     fn bytes_on<K: On>(
         sb: &SuperBlock<Erofs>,
         id: DeviceId,
@@ -125,6 +126,9 @@ pub(crate) fn bytes(
         Ok(run.device.bytes_ahead(run.pos, ahead))
     }
 
+    if sb.data().devices.is_plain(id) {
+        return Ok(image(sb).and_then(|image| image.bytes_ahead(pos, ahead)));
+    }
     match sb.data().medium {
         Medium::Block(_) => bytes_on::<OnBlock>(sb, id, pos, ahead),
         Medium::File(_) => bytes_on::<InFile>(sb, id, pos, ahead),

@@ -40,6 +40,7 @@ use crate::{
     vfs::{
         inode::INode,
         metadata::PageBytes,
+        once::OnceBox,
         super_block::SuperBlock,
         xattr::{
             is_admin,
@@ -54,10 +55,7 @@ use core::sync::atomic::{
     AtomicU64,
     Ordering, //
 };
-use kernel::{
-    prelude::*,
-    sync::SetOnce, //
-};
+use kernel::prelude::*;
 
 /// Where the attributes of an inode are, and what is known of them.
 pub(crate) struct InodeXattrs {
@@ -67,7 +65,7 @@ pub(crate) struct InodeXattrs {
     header: AtomicU64,
     /// The numbers of the shared attributes, if there are some, but few. Without them they are read
     /// from the image each time.
-    ids: SetOnce<KBox<SharedIds>>,
+    ids: OnceBox<SharedIds>,
 }
 
 impl InodeXattrs {
@@ -76,7 +74,7 @@ impl InodeXattrs {
         Self {
             place: XattrPlace::new(inode),
             header: AtomicU64::new(0),
-            ids: SetOnce::new(),
+            ids: OnceBox::new(),
         }
     }
 
@@ -105,7 +103,7 @@ impl InodeXattrs {
             .map_err(|e| report(e, sb, nid))?;
         // Without memory for it nothing is kept.
         if let Some(Ok(ids)) = ids.map(|ids| KBox::new(ids, GFP_KERNEL)) {
-            self.ids.populate(ids);
+            self.ids.set(ids);
         }
         self.header.store(body.bits(), Ordering::Relaxed);
         Ok(body)
@@ -113,7 +111,7 @@ impl InodeXattrs {
 
     /// The numbers of the shared attributes, if they are kept.
     fn ids(&self) -> Option<&SharedIds> {
-        self.ids.as_ref().map(|ids| &**ids)
+        self.ids.get()
     }
 }
 
@@ -168,6 +166,11 @@ impl Prefixes {
     /// None.
     pub(crate) const fn none() -> Self {
         Self(KVec::new())
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Reads those of `sb`, whose internal inodes are in place. Not inlined, for the sake of the
@@ -246,14 +249,13 @@ fn find<R>(
     let Some(body) = xattrs.body(sb, nid, &meta)? else {
         return Ok(None);
     };
-    if name.len() > NAME_MAX {
-        return if body.may_have(&info.disk, index, name) {
-            Err(ERANGE)
-        } else {
-            Ok(None)
-        };
+    if !body.may_have(&info.disk, index, name) {
+        return Ok(None);
     }
-    let mut entries = body.entries(&meta, &info.disk, nid).with_ids(xattrs.ids());
+    if name.len() > NAME_MAX {
+        return Err(ERANGE);
+    }
+    let mut entries = body.entries(&meta, &info.disk, nid, xattrs.ids());
     let result = match entries.find(info.prefixes(), index, name) {
         Ok(Some(entry)) => found(&mut entries, &entry).map(Some),
         Ok(None) => Ok(None),
@@ -329,8 +331,7 @@ impl XattrOperations for Xattrs {
             ondisk::Namespace::Security => true,
             ondisk::Namespace::AclAccess | ondisk::Namespace::AclDefault => sb.has_posix_acl(),
         };
-        body.entries(&meta, &info.disk, nid)
-            .with_ids(xattrs.ids())
+        body.entries(&meta, &info.disk, nid, xattrs.ids())
             .list(info.prefixes(), visible, out)
             .map_err(|e| report(e, sb, nid))?
             .ok_or(ERANGE)

@@ -65,7 +65,7 @@ impl Devices {
 
     /// Whether `id` means what it says: nothing can be on another device.
     #[inline]
-    fn is_plain(&self, id: DeviceId) -> bool {
+    pub(crate) fn is_plain(&self, id: DeviceId) -> bool {
         id == DeviceId::PRIMARY && matches!(self.opened, Opened::None)
     }
 }

@@ -162,4 +162,14 @@ impl View for PageBytes {
     fn copy_to(&self, at: usize, out: &mut [u8]) -> Option<()> {
         PageBytes::copy_to(self, at, out)
     }
+
+    fn crc32c(
+        &self,
+        at: usize,
+        len: usize,
+        seed: u32,
+        _crc32c: &impl Fn(u32, &[u8]) -> u32,
+    ) -> Option<u32> {
+        PageBytes::crc32c(self, at, len, seed)
+    }
 }

@@ -71,6 +71,18 @@ struct RawPair {
 
 const _: () = assert!(core::mem::size_of::<RawPair>() == 2 * DIRENT_SIZE);
 
+/// Of an entry and the next one, from where the position of the first name is.
+#[derive(FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct RawNames {
+    /// `nameoff`, and other things.
+    this: u64,
+    /// Half of the next one's nid, and the rest of that.
+    next: u64,
+}
+
+const _: () = assert!(NAMEOFF + core::mem::size_of::<RawNames>() == 2 * DIRENT_SIZE);
+
 /// An entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dirent {
@@ -84,13 +96,11 @@ pub struct Dirent {
 
 impl Dirent {
     /// What the inode is, as programs are told (`DT_*`); 0 if the directory does not say.
-    pub const fn d_type(&self) -> u8 {
-        // One byte for each of them.
-        const TYPES: u64 = u64::from_le_bytes([0, 8, 4, 2, 6, 1, 12, 10]);
-        if self.file_type > 7 {
-            return 0;
-        }
-        (TYPES.wrapping_shr((self.file_type as u32).wrapping_mul(8)) & 0xff) as u8
+    #[inline]
+    pub fn d_type(&self) -> u8 {
+        static TYPES: [u8; 8] = [0, 8, 4, 2, 6, 1, 12, 10];
+        let kind = <[u8]>::get(&TYPES, usize::from(self.file_type));
+        kind.map_or(0, |kind| *kind)
     }
 }
 
@@ -188,25 +198,26 @@ impl<V: View> DirBlock<V> {
         start.wrapping_add(self.view.text_len(start, room))
     }
 
-    /// Where the name after that of the entry with this index begins; `None` if that is the last.
-    fn next_name(&self, index: usize) -> Option<usize> {
-        let next = index.wrapping_add(1);
-        if next >= self.count {
-            return None;
+    /// Where the name of the entry with this index begins and ends, or the block does if it is the
+    /// last one.
+    #[inline]
+    fn name(&self, index: usize) -> Option<(usize, usize)> {
+        if index.wrapping_add(1) >= self.count {
+            return Some((nameoff(&self.view, index)?, self.len));
         }
-        nameoff(&self.view, next)
+        let raw: RawNames = self.view.get(entry_at(index).wrapping_add(NAMEOFF))?;
+        let start = u64::from_le(raw.this) & 0xffff;
+        let end = u64::from_le(raw.next).wrapping_shr(32) & 0xffff;
+        Some((start as usize, (end as usize).min(self.len)))
     }
 
     /// Compares `name` with that of the entry with this index.
     ///
     /// A name that is not inside the block counts as empty, which is less than any other.
+    #[inline]
     fn compare(&self, name: &[u8], index: usize) -> Ordering {
-        let Some(start) = nameoff(&self.view, index) else {
+        let Some((start, end)) = self.name(index) else {
             return Ordering::Greater;
-        };
-        let end = match self.next_name(index) {
-            Some(end) => end.min(self.len),
-            None => self.len,
         };
         let room = end.saturating_sub(start);
         let common = match name.get(..room) {

@@ -51,6 +51,7 @@ pub struct Extent {
 
 impl Extent {
     /// What is left of the extent from `pos` on; `None` if `pos` is not in it.
+    #[inline]
     pub fn from(self, pos: FilePos) -> Option<Self> {
         let skip = pos.since(self.pos)?;
         let len = self.len.checked_sub(skip)?;
@@ -178,6 +179,7 @@ impl FlatMap {
     /// # Errors
     ///
     /// [`MapError`], if that byte is where no byte of a file can be.
+    #[inline]
     pub const fn map(&self, pos: FilePos) -> Result<Option<Extent>, MapError> {
         if pos.get() >= self.size {
             return Ok(None);

@@ -46,11 +46,34 @@ pub trait View {
         Some(())
     }
 
+    /// What `crc32c` makes of `len` bytes from `at` on, going on from `seed`; `None` if there are
+    /// fewer. A view that lets the CRC-32C be computed where the bytes are need not ask.
+    fn crc32c(
+        &self,
+        at: usize,
+        len: usize,
+        seed: u32,
+        crc32c: &impl Fn(u32, &[u8]) -> u32,
+    ) -> Option<u32> {
+        let mut piece = [0u8; 256];
+        let mut crc = seed;
+        let mut done = 0usize;
+        while done < len {
+            let next = piece.len().min(len.wrapping_sub(done));
+            let bytes = piece.get_mut(..next)?;
+            self.copy_to(at.checked_add(done)?, bytes)?;
+            crc = crc32c(crc, bytes);
+            done = done.wrapping_add(next);
+        }
+        Some(crc)
+    }
+
     /// Compares `other` with the bytes from `at` on.
     ///
     /// Returns `None` if they are equal, else the index in `other` of the first difference and
     /// the view's byte there (0 where the view has ended). The byte comes from the same read that
     /// found the difference, so it does differ from `other`'s, or lies past the view's end.
+    #[inline]
     fn mismatch(&self, at: usize, other: &[u8]) -> Option<(usize, u8)> {
         let mut done = 0usize;
         let mut rest = other;
@@ -59,15 +82,23 @@ pub trait View {
             let Some(here) = self.get::<[u8; 8]>(at.wrapping_add(done)) else {
                 break;
             };
-            let here = u64::from_le_bytes(here);
-            let diff = here ^ u64::from_le_bytes(*want);
-            if diff != 0 {
-                let bit = diff.trailing_zeros() & !7;
-                let [byte, ..] = here.wrapping_shr(bit).to_le_bytes();
-                return Some((done.wrapping_add(bit.wrapping_shr(3) as usize), byte));
+            if let Some((at, byte)) =
+                difference(u64::from_le_bytes(here), u64::from_le_bytes(*want))
+            {
+                return Some((done.wrapping_add(at), byte));
             }
             done = done.wrapping_add(8);
             rest = after;
+        }
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some(here) = self.get::<[u8; 8]>(at.wrapping_add(done)) {
+            // As many bytes of it as there are others, which are 1 to 7.
+            let bits = (rest.len() as u32).wrapping_mul(8);
+            let here = u64::from_le_bytes(here) & !u64::MAX.wrapping_shl(bits);
+            let (at, byte) = difference(here, short_word(rest))?;
+            return Some((done.wrapping_add(at), byte));
         }
         for want in rest {
             match at.checked_add(done).and_then(|at| self.byte(at)) {
@@ -91,6 +122,37 @@ pub trait View {
         }
         len
     }
+}
+
+/// The first byte in which two words differ, the least significant one being the first: its index,
+/// and what it is in `here`.
+#[inline]
+fn difference(here: u64, want: u64) -> Option<(usize, u8)> {
+    let diff = here ^ want;
+    if diff == 0 {
+        return None;
+    }
+    let bit = diff.trailing_zeros() & !7;
+    let [byte, ..] = here.wrapping_shr(bit).to_le_bytes();
+    Some((bit.wrapping_shr(3) as usize, byte))
+}
+
+/// The word of at most seven bytes, the first one being the least significant.
+#[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    let len = bytes.len() as u32;
+    // Halves that overlap.
+    if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let high = u64::from(u32::from_le_bytes(*high));
+        let above = len.wrapping_sub(4).wrapping_mul(8);
+        return u64::from(u32::from_le_bytes(*low)) | high.wrapping_shl(above);
+    }
+    if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let high = u64::from(u16::from_le_bytes(*high));
+        let above = len.wrapping_sub(2).wrapping_mul(8);
+        return u64::from(u16::from_le_bytes(*low)) | high.wrapping_shl(above);
+    }
+    bytes.first().map_or(0, |byte| u64::from(*byte))
 }
 
 /// A private copy, or bytes that cannot change.
@@ -131,6 +193,16 @@ impl<V: View + ?Sized> View for &V {
 
     fn copy_to(&self, at: usize, out: &mut [u8]) -> Option<()> {
         (**self).copy_to(at, out)
+    }
+
+    fn crc32c(
+        &self,
+        at: usize,
+        len: usize,
+        seed: u32,
+        crc32c: &impl Fn(u32, &[u8]) -> u32,
+    ) -> Option<u32> {
+        (**self).crc32c(at, len, seed, crc32c)
     }
 
     fn mismatch(&self, at: usize, other: &[u8]) -> Option<(usize, u8)> {

@@ -310,16 +310,24 @@ impl XattrBody {
 
     /// The attributes of the inode `nid`, whose header this is: its own, then those that it shares.
     ///
-    /// Nothing is read before it is asked for.
-    pub fn entries<'a, M>(&self, meta: &'a M, sb: &'a Superblock, nid: Nid) -> XattrEntries<'a, M>
+    /// Nothing is read before it is asked for. `ids` are the numbers of the shared ones, if they were
+    /// kept ([`XattrPlace::read_ids`]).
+    #[inline]
+    pub fn entries<'a, M>(
+        &self,
+        meta: &'a M,
+        sb: &'a Superblock,
+        nid: Nid,
+        ids: Option<&'a SharedIds>,
+    ) -> XattrEntries<'a, M>
     where
         M: Metadata<Pos = MetaPos> + ?Sized,
     {
-        let ids = self
+        let pos = self
             .place
             .position(sb, nid)
             .and_then(|pos| pos.checked_add(u64::from(HEADER_SIZE)));
-        XattrEntries::new(self, ids, meta, sb)
+        XattrEntries::new(self, pos, ids, meta, sb)
     }
 }
 

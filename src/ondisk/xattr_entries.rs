@@ -62,8 +62,8 @@ pub struct XattrEntry {
     pub name_len: u8,
     /// The size of the value in bytes. The value follows the name.
     pub value_size: u16,
-    /// Where that rest of the name begins; `None` past the end of all positions.
-    name: Option<MetaPos>,
+    /// Where that rest of the name begins, counted as the cursor does that read it.
+    name: u64,
     /// Whether other inodes have it too.
     pub is_shared: bool,
 }
@@ -78,7 +78,8 @@ pub enum Prefix {
 }
 
 impl XattrEntry {
-    fn new(raw: &RawEntry, name: Option<MetaPos>, is_shared: bool) -> Self {
+    #[inline]
+    fn new(raw: &RawEntry, name: u64, is_shared: bool) -> Self {
         Self {
             prefix: if raw.e_name_index & LONG_PREFIX == 0 {
                 Prefix::Short(raw.e_name_index)
@@ -93,6 +94,7 @@ impl XattrEntry {
     }
 
     /// Its size in bytes, with what is left free behind it.
+    #[inline]
     fn size(&self) -> u32 {
         // At most 4 + 255 + 65535, rounded up.
         let used = ENTRY_SIZE
@@ -114,56 +116,48 @@ impl XattrEntry {
 /// The extended attributes of an inode, one after the other.
 pub struct XattrEntries<'a, M: Metadata + ?Sized> {
     sb: &'a Superblock,
-    body: XattrBody,
     /// Where the inode's next attribute of its own is.
-    next: Option<MetaPos>,
+    next: u64,
     /// The size in bytes of those that are left.
     own_left: u32,
-    /// Where shared attributes are counted from, once that was asked for.
-    area: Option<MetaPos>,
     /// Where the number of the next shared attribute is.
-    next_id: Option<MetaPos>,
+    next_id: u64,
     /// How many of them are left.
     ids_left: u8,
-    /// These numbers, if they were kept. Else they are read.
+    /// Whether the cursor of shared attributes is in their area.
+    in_area: bool,
+    /// The numbers of shared attributes, if they were kept. Else they are read.
     ids: &'a [U32],
-    /// Two, as going to and fro between the inode and the shared attributes costs.
+    /// Two, as going to and fro between the inode and the shared attributes costs. One counts from
+    /// where the numbers of the shared ones begin, behind which the inode's own ones are, the
+    /// other from the start of the area of shared ones.
     inode: Cursor<'a, M>,
     shared: Cursor<'a, M>,
 }
 
 impl<'a, M: Metadata<Pos = MetaPos> + ?Sized> XattrEntries<'a, M> {
-    /// Those of the inode whose header is `body`; its numbers of shared attributes begin at `ids`.
+    /// Those of the inode whose header is `body`; its numbers of shared attributes begin at `pos`,
+    /// and are `ids` if they were kept.
+    #[inline]
     pub(super) fn new(
         body: &XattrBody,
-        ids: Option<MetaPos>,
+        pos: Option<MetaPos>,
+        ids: Option<&'a SharedIds>,
         meta: &'a M,
         sb: &'a Superblock,
     ) -> Self {
-        let ids_size = u64::from(body.shared).wrapping_mul(u64::from(SHARED_ID_SIZE));
-        let own = ids.and_then(|ids| ids.checked_add(ids_size));
+        let kept = ids.filter(|ids| ids.count == body.shared);
         Self {
             sb,
-            body: *body,
-            next: own,
+            next: u64::from(body.shared).wrapping_mul(u64::from(SHARED_ID_SIZE)),
             own_left: body.own,
-            area: None,
-            next_id: ids,
+            next_id: 0,
             ids_left: body.shared,
-            ids: &[],
-            inode: Cursor::in_blocks(meta, own, sb.block_bits),
+            in_area: false,
+            ids: kept.map_or(&[], SharedIds::get),
+            inode: Cursor::in_blocks(meta, pos, sb.block_bits),
             shared: Cursor::in_blocks(meta, None, sb.block_bits),
         }
-    }
-
-    /// The same, of which none has been read, with the numbers of shared attributes that were kept
-    /// ([`XattrPlace::read_ids`](super::xattr::XattrPlace::read_ids)).
-    #[must_use]
-    pub fn with_ids(mut self, ids: Option<&'a SharedIds>) -> Self {
-        if let Some(ids) = ids.filter(|ids| ids.count == self.ids_left) {
-            self.ids = ids.get();
-        }
-        self
     }
 
     /// Goes to `offset` bytes behind the start of the name of an attribute.
@@ -173,7 +167,7 @@ impl<'a, M: Metadata<Pos = MetaPos> + ?Sized> XattrEntries<'a, M> {
         } else {
             &mut self.inode
         };
-        cursor.seek(entry.name.and_then(|name| name.checked_add(offset)));
+        cursor.go_to(entry.name.wrapping_add(offset));
         cursor
     }
 }
@@ -188,12 +182,12 @@ where
     /// # Errors
     ///
     /// Those of reading, and what is wrong with the attribute. No further one can be read then.
-    #[inline]
+    #[inline(always)]
     pub fn next_entry(&mut self) -> Result<Option<XattrEntry>, M::Error> {
         if self.own_left > 0 {
-            self.inode.seek(self.next);
+            self.inode.go_to(self.next);
             let raw: RawEntry = self.inode.get()?.ok_or(XattrError::Truncated)?;
-            let entry = XattrEntry::new(&raw, self.inode.pos(), false);
+            let entry = XattrEntry::new(&raw, self.inode.at(), false);
             let size = entry.size();
             let Some(left) = self.own_left.checked_sub(size) else {
                 return Err(XattrError::Entry {
@@ -203,13 +197,13 @@ where
                 .into());
             };
             self.own_left = left;
-            self.next = self.next.and_then(|pos| pos.checked_add(u64::from(size)));
+            self.next = self.next.wrapping_add(u64::from(size));
             return Ok(Some(entry));
         }
-        let area = match self.area {
-            Some(area) => area,
-            None => *self.area.insert(shared_area(self.sb)?),
-        };
+        if !self.in_area {
+            self.shared.seek(Some(shared_area(self.sb)?));
+            self.in_area = true;
+        }
         let Some(ids_left) = self.ids_left.checked_sub(1) else {
             return Ok(None);
         };
@@ -217,24 +211,24 @@ where
             self.ids = rest;
             *id
         } else {
-            self.inode.seek(self.next_id);
+            self.inode.go_to(self.next_id);
             let id: U32 = self.inode.get()?.ok_or(XattrError::Truncated)?;
-            self.next_id = self.inode.pos();
+            self.next_id = self.inode.at();
             id
         };
         self.ids_left = ids_left;
 
         let offset = u64::from(id.get()).wrapping_mul(u64::from(SHARED_ID_SIZE));
-        self.shared.seek(area.checked_add(offset));
+        self.shared.go_to(offset);
         let raw: RawEntry = self.shared.get()?.ok_or(XattrError::Truncated)?;
-        Ok(Some(XattrEntry::new(&raw, self.shared.pos(), true)))
+        Ok(Some(XattrEntry::new(&raw, self.shared.at(), true)))
     }
 
     /// Finds the first attribute, among those that are left, called `name` behind the prefix with
     /// this index. What follows a long prefix's base is part of that name.
     ///
-    /// If the inode's filter denies the name it is not looked for. That a name is longer than any
-    /// can be is for the caller to tell.
+    /// Whether the inode's filter denies the name ([`XattrBody::may_have`]), and whether it is
+    /// longer than any can be, is for the caller to tell.
     ///
     /// # Errors
     ///
@@ -245,9 +239,6 @@ where
         index: u8,
         name: &[u8],
     ) -> Result<Option<XattrEntry>, M::Error> {
-        if !self.body.may_have(self.sb, index, name) {
-            return Ok(None);
-        }
         while let Some(entry) = self.next_entry()? {
             let rest = match entry.prefix {
                 Prefix::Short(base) if base == index => name,

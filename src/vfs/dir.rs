@@ -20,11 +20,18 @@ use super::{
     super_block::FileSystem,
     xattr, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ops::Range, //
+};
 use kernel::{
     bindings,
     error::from_result,
-    ffi::c_int,
+    ffi::{
+        c_char,
+        c_int,
+        c_uint, //
+    },
     prelude::*, //
 };
 
@@ -63,39 +70,46 @@ impl DirEmitter<'_> {
         self.raw.pos = self.raw.pos.wrapping_add(by.into());
     }
 
-    /// Emits the entry whose name is `len` bytes of `bytes` from `at` on. `kind` is a `DT_*`.
-    /// Returns whether there is room for more.
+    /// Emits the entry whose name is the bytes `name` of `bytes`. `kind` is a `DT_*`. Returns
+    /// whether there is room for more.
+    #[inline]
     pub(crate) fn emit(
         &mut self,
         bytes: &PageBytes,
-        at: usize,
-        len: u8,
+        name: Range<usize>,
         ino: u64,
         kind: u8,
     ) -> bool {
-        let Some(name) = bytes.pointer(at, len.into()) else {
+        let len = name.end.wrapping_sub(name.start);
+        let Some(name) = bytes.pointer(name.start, len) else {
             return false;
         };
 
         // SAFETY: The name stays readable while `bytes` is held. It may change meanwhile, which
         // the actors, being C, get along with.
-        unsafe {
-            extra::erofs_helper_dir_emit(self.raw, name.cast(), c_int::from(len), ino, kind.into())
-        }
+        unsafe { self.act(name.cast(), len, ino, kind.into()) }
+    }
+
+    /// `dir_emit()`, which is inline in C.
+    ///
+    /// # Safety
+    ///
+    /// `name` must be readable for `len` bytes.
+    #[inline]
+    unsafe fn act(&mut self, name: *const c_char, len: usize, ino: u64, kind: c_uint) -> bool {
+        let Some(actor) = self.raw.actor else {
+            return false;
+        };
+        let pos = self.raw.pos;
+        // SAFETY: The VFS lends the context with its actor; the rest is this function's contract.
+        // No folio is so large that the length is none.
+        unsafe { actor(self.raw, name, len as c_int, pos, ino, kind) }
     }
 
     /// Emits `.` for `dir` itself.
     pub(crate) fn emit_dot<T: FileSystem>(&mut self, dir: &INode<T>) -> bool {
         // SAFETY: The name is a constant of length 1.
-        unsafe {
-            extra::erofs_helper_dir_emit(
-                self.raw,
-                c".".as_char_ptr(),
-                1,
-                dir.ino(),
-                bindings::DT_DIR,
-            )
-        }
+        unsafe { self.act(c".".as_char_ptr(), 1, dir.ino(), bindings::DT_DIR) }
     }
 }
 
@@ -137,7 +151,7 @@ impl<D: DirectoryOperations> DirectoryTables<D> {
 
     /// # Safety
     ///
-    /// Called by the VFS only, through a table that only `NewInode::directory` installs; never in
+    /// Called by the VFS only, through a table that only `FilledInode::directory` installs; never in
     /// RCU mode.
     unsafe extern "C" fn lookup(
         dir: *mut bindings::inode,

@@ -67,25 +67,15 @@ bool erofs_helper_inode_is_new(struct inode *inode)
 	return inode_state_read_once(inode) & I_NEW;
 }
 
-void erofs_helper_i_uid_write(struct inode *inode, uid_t uid)
+void erofs_helper_inode_set_owner(struct inode *inode, uid_t uid, gid_t gid)
 {
 	i_uid_write(inode, uid);
-}
-
-void erofs_helper_i_gid_write(struct inode *inode, gid_t gid)
-{
 	i_gid_write(inode, gid);
 }
 
 void erofs_helper_inode_set_cached_link(struct inode *inode, char *link, int len)
 {
 	inode_set_cached_link(inode, link, len);
-}
-
-bool erofs_helper_dir_emit(struct dir_context *ctx, const char *name, int len,
-			   u64 ino, unsigned int type)
-{
-	return dir_emit(ctx, name, len, ino, type);
 }
 
 void erofs_helper_super_set_uuid(struct super_block *sb, const u8 *uuid, unsigned int len)

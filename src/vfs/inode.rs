@@ -5,9 +5,10 @@
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 //!
 //! An inode that the cache does not have is a [`NewInode`]: locked (`I_NEW`), invisible to
-//! everybody else, and this task's to fill. It becomes a live [`INode`] by exactly one of its
-//! builders, each of which installs the operations of one kind of file and takes what that kind
-//! needs. Dropped instead, it is a failed one, and whoever waits for it learns that.
+//! everybody else, and this task's to fill. With what all kinds of files have it is a
+//! [`FilledInode`], and becomes a live [`INode`] by exactly one of the builders of that, each of
+//! which installs the operations of one kind of file and takes what that kind needs. Dropped
+//! instead, it is a failed one, and whoever waits for it learns that.
 
 use super::{
     dax,
@@ -146,7 +147,7 @@ unsafe impl<T: FileSystem> AlwaysRefCounted for INode<T> {
 impl<T: FileSystem> INode<T> {
     /// # Safety
     ///
-    /// `raw` must be a live inode of a superblock of `T`, finished by a builder of [`NewInode`],
+    /// `raw` must be a live inode of a superblock of `T`, finished by a builder of [`FilledInode`],
     /// and stay so for `'a`.
     pub(super) unsafe fn from_raw<'a>(raw: *mut bindings::inode) -> &'a Self {
         // SAFETY: `repr(transparent)`; the rest is this function's contract.
@@ -302,190 +303,19 @@ impl<T: FileSystem> NewInode<T> {
         unsafe { (*self.raw.as_ptr()).i_flags |= extra::CONST_S_DAX };
     }
 
-    /// A directory.
-    pub(crate) fn directory<D: DirectoryOperations<Fs = T>>(
-        self,
-        attributes: &Attributes,
-        tables: &'static DirectoryTables<D>,
-        data: T::InodeData,
-    ) -> ARef<INode<T>> {
-        // SAFETY: By the type invariant the inode is ours.
+    /// Fills in what all kinds of files have. Everything is written to where it stays, so there
+    /// is one caller, and this is part of it.
+    #[inline(always)]
+    pub(crate) fn fill(self, attributes: &Attributes, data: T::InodeData) -> FilledInode<T> {
+        // SAFETY: By the type invariant the inode is ours. INVARIANT: The data is initialised.
         unsafe {
             let inode = self.raw.as_ptr();
-            (*inode).i_op = &tables.inode_operations;
-            (*inode).__bindgen_anon_3.i_fop = &tables.file_operations;
-        }
-        self.finish(bindings::S_IFDIR, attributes, data)
-    }
-
-    /// A regular file whose pages `tables` reads.
-    pub(crate) fn regular<M: MappingOperations<Fs = T>>(
-        self,
-        attributes: &Attributes,
-        tables: &'static MappingTables<M>,
-        data: T::InodeData,
-    ) -> ARef<INode<T>> {
-        let files = T::inode_tables();
-
-        // SAFETY: By the type invariant the inode is ours.
-        unsafe {
-            let inode = self.raw.as_ptr();
-            (*inode).i_op = &files.regular;
-            (*inode).__bindgen_anon_3.i_fop = if (*(*inode).i_sb).s_bdev.is_null() {
-                &files.regular_file
-            } else {
-                &files.regular_on_device
-            };
-            extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
-            (*(*inode).i_mapping).a_ops = &tables.operations;
-        }
-        self.finish(bindings::S_IFREG, attributes, data)
-    }
-
-    /// A regular file whose pages `tables` reads, and whose reads pass through where they can.
-    pub(crate) fn regular_passing<M, P>(
-        self,
-        attributes: &Attributes,
-        tables: &'static MappingTables<M>,
-        files: &'static PassThroughTables<P>,
-        data: T::InodeData,
-    ) -> ARef<INode<T>>
-    where
-        M: MappingOperations<Fs = T>,
-        P: PassThrough<Fs = T>,
-    {
-        // SAFETY: By the type invariant the inode is ours.
-        unsafe {
-            let inode = self.raw.as_ptr();
-            (*inode).i_op = &T::inode_tables().regular;
-            (*inode).__bindgen_anon_3.i_fop = &files.operations;
-            extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
-            (*(*inode).i_mapping).a_ops = &tables.operations;
-        }
-        self.finish(bindings::S_IFREG, attributes, data)
-    }
-
-    /// A directory whose pages `mapping` reads.
-    pub(crate) fn paged_directory<D, M>(
-        self,
-        attributes: &Attributes,
-        tables: &'static DirectoryTables<D>,
-        mapping: &'static MappingTables<M>,
-        data: T::InodeData,
-    ) -> ARef<INode<T>>
-    where
-        D: DirectoryOperations<Fs = T>,
-        M: MappingOperations<Fs = T>,
-    {
-        // SAFETY: By the type invariant the inode is ours.
-        unsafe {
-            let inode = self.raw.as_ptr();
-            bindings::inode_nohighmem(inode);
-            (*(*inode).i_mapping).a_ops = &mapping.operations;
-        }
-        self.directory(attributes, tables, data)
-    }
-
-    /// A regular file that shares the page cache of `shared`; `tables` are those it was found by.
-    pub(crate) fn sharing<M: MappingOperations<Fs = T>>(
-        self,
-        attributes: &Attributes,
-        tables: &'static MappingTables<M>,
-        data: T::InodeData,
-        shared: SharedInode<T>,
-    ) -> ARef<INode<T>> {
-        let files = T::inode_tables();
-
-        // SAFETY: By the type invariant the inode is ours. Its own mapping stays empty.
-        unsafe {
-            let inode = self.raw.as_ptr();
-            (*inode).i_op = &files.regular;
-            (*inode).__bindgen_anon_3.i_fop = &files.shared_file;
-            (*(*inode).i_mapping).a_ops = &tables.operations;
-            (*inode).i_private = shared.into_private();
-        }
-        self.finish(bindings::S_IFREG, attributes, data)
-    }
-
-    /// A symlink whose target is kept in memory.
-    pub(crate) fn fast_symlink(
-        self,
-        attributes: &Attributes,
-        target: SymlinkTarget,
-        data: T::InodeData,
-    ) -> ARef<INode<T>> {
-        let mut target = ManuallyDrop::new(target.0);
-        let len = c_int::try_from(target.len().wrapping_sub(1)).unwrap_or(c_int::MAX);
-
-        // SAFETY: By the type invariant the inode is ours. The link is NUL-terminated, `len` long,
-        // and lives until `InodeSlot::free`, a grace period after its last user.
-        unsafe {
-            let inode = self.raw.as_ptr();
-            (*inode).i_op = &T::inode_tables().fast_symlink;
-            extra::erofs_helper_inode_set_cached_link(inode, target.as_mut_ptr().cast(), len);
-        }
-        self.finish(bindings::S_IFLNK, attributes, data)
-    }
-
-    /// A symlink whose target is the first page of the file that `tables` reads.
-    pub(crate) fn paged_symlink<M: MappingOperations<Fs = T>>(
-        self,
-        attributes: &Attributes,
-        tables: &'static MappingTables<M>,
-        data: T::InodeData,
-    ) -> ARef<INode<T>> {
-        // SAFETY: By the type invariant the inode is ours.
-        unsafe {
-            let inode = self.raw.as_ptr();
-            (*inode).i_op = &T::inode_tables().paged_symlink;
-            bindings::inode_nohighmem(inode);
-            (*(*inode).i_mapping).a_ops = &tables.operations;
-        }
-        self.finish(bindings::S_IFLNK, attributes, data)
-    }
-
-    /// A device, fifo or socket.
-    pub(crate) fn special(
-        self,
-        attributes: &Attributes,
-        kind: Special,
-        data: T::InodeData,
-    ) -> ARef<INode<T>> {
-        let (kind, device) = match kind {
-            Special::CharDevice(device) => (bindings::S_IFCHR, device),
-            Special::BlockDevice(device) => (bindings::S_IFBLK, device),
-            Special::Fifo => (bindings::S_IFIFO, 0),
-            Special::Socket => (bindings::S_IFSOCK, 0),
-        };
-
-        // SAFETY: By the type invariant the inode is ours.
-        unsafe {
-            let inode = self.raw.as_ptr();
-            (*inode).i_op = &T::inode_tables().special;
-            bindings::init_special_inode(
-                inode,
-                kind as u16,
-                extra::erofs_helper_new_decode_dev(device),
-            );
-        }
-        self.finish(kind, attributes, data)
-    }
-
-    /// What all kinds have in common: makes the inode live.
-    fn finish(self, kind: u32, attributes: &Attributes, data: T::InodeData) -> ARef<INode<T>> {
-        let raw = ManuallyDrop::new(self).raw;
-
-        // SAFETY: By the type invariant the inode is ours until `unlock_new_inode`; its reference
-        // passes to the `ARef`. INVARIANT: the data is initialised.
-        unsafe {
-            let inode = raw.as_ptr();
             let slot = inode.cast::<InodeSlot<T>>();
             (*slot).data.write(data);
             (*slot).initialised = true;
 
-            (*inode).i_mode = (attributes.mode & PERMISSIONS) | kind as u16;
-            extra::erofs_helper_i_uid_write(inode, attributes.uid);
-            extra::erofs_helper_i_gid_write(inode, attributes.gid);
+            (*inode).i_mode = attributes.mode & PERMISSIONS;
+            extra::erofs_helper_inode_set_owner(inode, attributes.uid, attributes.gid);
             bindings::set_nlink(inode, attributes.nlink);
             (*inode).i_size = i64::try_from(attributes.size).unwrap_or(i64::MAX);
             (*inode).i_blocks = attributes.blocks;
@@ -501,13 +331,8 @@ impl<T: FileSystem> NewInode<T> {
                 (*inode).i_acl = core::ptr::null_mut();
                 (*inode).i_default_acl = core::ptr::null_mut();
             }
-            if cfg!(CONFIG_LOCKDEP) && (*(*inode).i_sb).s_bdev.is_null() {
-                let dir = kind == bindings::S_IFDIR;
-                extra::erofs_helper_inode_set_stacked_classes(inode, dir);
-            }
-            bindings::unlock_new_inode(inode);
-            ARef::from_raw(raw.cast())
         }
+        FilledInode(self)
     }
 }
 
@@ -516,6 +341,202 @@ impl<T: FileSystem> Drop for NewInode<T> {
         // SAFETY: By the type invariant the inode is ours; this marks it bad, wakes whoever waits
         // for it, and gives up the reference.
         unsafe { bindings::iget_failed(self.raw.as_ptr()) };
+    }
+}
+
+/// An inode that has everything but its kind.
+///
+/// # Invariants
+///
+/// As those of [`NewInode`], but the slot has its data.
+pub(crate) struct FilledInode<T: FileSystem>(NewInode<T>);
+
+impl<T: FileSystem> FilledInode<T> {
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::inode {
+        self.0.raw.as_ptr()
+    }
+
+    /// The filesystem's data.
+    #[inline]
+    pub(crate) fn data(&self) -> &T::InodeData {
+        // SAFETY: By the type invariant.
+        unsafe {
+            (*self.as_raw().cast::<InodeSlot<T>>())
+                .data
+                .assume_init_ref()
+        }
+    }
+
+    /// The size in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe { (*self.as_raw()).i_size }.unsigned_abs()
+    }
+
+    /// A directory.
+    pub(crate) fn directory<D: DirectoryOperations<Fs = T>>(
+        self,
+        tables: &'static DirectoryTables<D>,
+    ) -> ARef<INode<T>> {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.as_raw();
+            (*inode).i_op = &tables.inode_operations;
+            (*inode).__bindgen_anon_3.i_fop = &tables.file_operations;
+        }
+        self.finish(bindings::S_IFDIR)
+    }
+
+    /// A regular file whose pages `tables` reads.
+    pub(crate) fn regular<M: MappingOperations<Fs = T>>(
+        self,
+        tables: &'static MappingTables<M>,
+    ) -> ARef<INode<T>> {
+        let files = T::inode_tables();
+
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.as_raw();
+            (*inode).i_op = &files.regular;
+            (*inode).__bindgen_anon_3.i_fop = if (*(*inode).i_sb).s_bdev.is_null() {
+                &files.regular_file
+            } else {
+                &files.regular_on_device
+            };
+            extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
+            (*(*inode).i_mapping).a_ops = &tables.operations;
+        }
+        self.finish(bindings::S_IFREG)
+    }
+
+    /// A regular file whose pages `tables` reads, and whose reads pass through where they can.
+    pub(crate) fn regular_passing<M, P>(
+        self,
+        tables: &'static MappingTables<M>,
+        files: &'static PassThroughTables<P>,
+    ) -> ARef<INode<T>>
+    where
+        M: MappingOperations<Fs = T>,
+        P: PassThrough<Fs = T>,
+    {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.as_raw();
+            (*inode).i_op = &T::inode_tables().regular;
+            (*inode).__bindgen_anon_3.i_fop = &files.operations;
+            extra::erofs_helper_mapping_set_large_folios((*inode).i_mapping);
+            (*(*inode).i_mapping).a_ops = &tables.operations;
+        }
+        self.finish(bindings::S_IFREG)
+    }
+
+    /// A directory whose pages `mapping` reads.
+    pub(crate) fn paged_directory<D, M>(
+        self,
+        tables: &'static DirectoryTables<D>,
+        mapping: &'static MappingTables<M>,
+    ) -> ARef<INode<T>>
+    where
+        D: DirectoryOperations<Fs = T>,
+        M: MappingOperations<Fs = T>,
+    {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.as_raw();
+            bindings::inode_nohighmem(inode);
+            (*(*inode).i_mapping).a_ops = &mapping.operations;
+        }
+        self.directory(tables)
+    }
+
+    /// A regular file that shares the page cache of `shared`; `tables` are those it was found by.
+    pub(crate) fn sharing<M: MappingOperations<Fs = T>>(
+        self,
+        tables: &'static MappingTables<M>,
+        shared: SharedInode<T>,
+    ) -> ARef<INode<T>> {
+        let files = T::inode_tables();
+
+        // SAFETY: By the type invariant the inode is ours. Its own mapping stays empty.
+        unsafe {
+            let inode = self.as_raw();
+            (*inode).i_op = &files.regular;
+            (*inode).__bindgen_anon_3.i_fop = &files.shared_file;
+            (*(*inode).i_mapping).a_ops = &tables.operations;
+            (*inode).i_private = shared.into_private();
+        }
+        self.finish(bindings::S_IFREG)
+    }
+
+    /// A symlink whose target is kept in memory.
+    pub(crate) fn fast_symlink(self, target: SymlinkTarget) -> ARef<INode<T>> {
+        let mut target = ManuallyDrop::new(target.0);
+        let len = c_int::try_from(target.len().wrapping_sub(1)).unwrap_or(c_int::MAX);
+
+        // SAFETY: By the type invariant the inode is ours. The link is NUL-terminated, `len` long,
+        // and lives until `InodeSlot::free`, a grace period after its last user.
+        unsafe {
+            let inode = self.as_raw();
+            (*inode).i_op = &T::inode_tables().fast_symlink;
+            extra::erofs_helper_inode_set_cached_link(inode, target.as_mut_ptr().cast(), len);
+        }
+        self.finish(bindings::S_IFLNK)
+    }
+
+    /// A symlink whose target is the first page of the file that `tables` reads.
+    pub(crate) fn paged_symlink<M: MappingOperations<Fs = T>>(
+        self,
+        tables: &'static MappingTables<M>,
+    ) -> ARef<INode<T>> {
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.as_raw();
+            (*inode).i_op = &T::inode_tables().paged_symlink;
+            bindings::inode_nohighmem(inode);
+            (*(*inode).i_mapping).a_ops = &tables.operations;
+        }
+        self.finish(bindings::S_IFLNK)
+    }
+
+    /// A device, fifo or socket.
+    pub(crate) fn special(self, kind: Special) -> ARef<INode<T>> {
+        let (kind, device) = match kind {
+            Special::CharDevice(device) => (bindings::S_IFCHR, device),
+            Special::BlockDevice(device) => (bindings::S_IFBLK, device),
+            Special::Fifo => (bindings::S_IFIFO, 0),
+            Special::Socket => (bindings::S_IFSOCK, 0),
+        };
+
+        // SAFETY: By the type invariant the inode is ours.
+        unsafe {
+            let inode = self.as_raw();
+            (*inode).i_op = &T::inode_tables().special;
+            bindings::init_special_inode(
+                inode,
+                (*inode).i_mode | kind as u16,
+                extra::erofs_helper_new_decode_dev(device),
+            );
+        }
+        self.finish(kind)
+    }
+
+    /// What all kinds have in common: makes the inode live.
+    fn finish(self, kind: u32) -> ARef<INode<T>> {
+        let raw = ManuallyDrop::new(self).0.raw;
+
+        // SAFETY: By the type invariant the inode is ours until `unlock_new_inode`, and has its
+        // data; its reference passes to the `ARef`.
+        unsafe {
+            let inode = raw.as_ptr();
+            (*inode).i_mode |= kind as u16;
+            if cfg!(CONFIG_LOCKDEP) && (*(*inode).i_sb).s_bdev.is_null() {
+                let dir = kind == bindings::S_IFDIR;
+                extra::erofs_helper_inode_set_stacked_classes(inode, dir);
+            }
+            bindings::unlock_new_inode(inode);
+            ARef::from_raw(raw.cast())
+        }
     }
 }
 
@@ -591,7 +612,8 @@ pub(super) const fn regular_file<T: FileSystem>() -> bindings::file_operations {
 
 /// # Safety
 ///
-/// Called by the VFS only, through the tables of this folder, which only builders of [`NewInode`]
+/// Called by the VFS only, through the tables of this folder, which only builders of
+/// [`FilledInode`]
 /// install.
 pub(super) unsafe extern "C" fn getattr<T: FileSystem>(
     idmap: *mut bindings::mnt_idmap,

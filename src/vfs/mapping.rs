@@ -243,7 +243,7 @@ impl<M: MappingOperations> MappingTables<M> {
 
     /// # Safety
     ///
-    /// Called by the page cache only, through a table that only builders of `NewInode` install,
+    /// Called by the page cache only, through a table that only builders of `FilledInode` install,
     /// with a locked folio of that inode's mapping.
     unsafe extern "C" fn read_folio(
         _file: *mut bindings::file,

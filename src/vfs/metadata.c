@@ -14,7 +14,7 @@
  * How much is read for one page: inodes are spread over the tails of files, and
  * whoever needs one of them needs its neighbours, in whatever order.
  */
-#define AROUND_ORDER	4
+#define AROUND_ORDER	2
 
 /*
  * The folio of a page of metadata, if it is there and up to date, else NULL;
@@ -74,21 +74,22 @@ static bool has_any(struct address_space *mapping, pgoff_t index, pgoff_t nr)
 }
 
 /*
- * Reads the page and those around it as one folio, as far as there is none of
- * them yet. Returns a reference to it, whatever came of the read, or NULL.
+ * Reads the page and those around it as one folio, 2^@order of them at most, as
+ * far as there is none of them yet. Returns a reference to it, whatever came of
+ * the read, or NULL.
  */
 static struct folio *read_around(struct address_space *mapping, struct file_ra_state *ra,
-				 struct file *file, pgoff_t index)
+				 struct file *file, pgoff_t index, unsigned int order)
 {
 	DEFINE_READAHEAD(ractl, file, ra, mapping, index);
 	pgoff_t pages = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
-	unsigned int order = min(AROUND_ORDER, mapping_max_folio_order(mapping));
 	struct folio *folio = NULL, *left;
 	struct blk_plug plug;
 	unsigned int nofs;
 
 	if (!mapping->a_ops->readahead)
 		return NULL;
+	order = min(order, mapping_max_folio_order(mapping));
 	while (order && (round_up(index + 1, 1UL << order) > pages ||
 			 has_any(mapping, round_down(index, 1UL << order), 1UL << order)))
 		order--;
@@ -122,6 +123,21 @@ out:
 }
 
 /*
+ * Reads the pages of @file in [@index, @end) that its page cache does not have,
+ * and those around them, in folios of 2^@order pages where it has none of them.
+ */
+void erofs_helper_read_large(struct file *file, pgoff_t index, pgoff_t end, unsigned int order)
+{
+	while (index < end) {
+		struct folio *folio = read_around(file->f_mapping, &file->f_ra, file, index, order);
+
+		index = folio ? folio_next_index(folio) : index + 1;
+		if (folio)
+			folio_put(folio);
+	}
+}
+
+/*
  * The folio of a page of metadata, read if need be, and with it others: those
  * around it, or if that is less as many as @ahead says; only the one if none.
  */
@@ -139,7 +155,8 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 		return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
 	}
 	if (ahead) {
-		folio = ahead > 1UL << AROUND_ORDER ? NULL : read_around(mapping, ra, file, index);
+		folio = ahead > 1UL << AROUND_ORDER ? NULL : 
+			read_around(mapping, ra, file, index, AROUND_ORDER);
 		if (folio) {
 			folio_wait_locked(folio);
 			if (folio_test_uptodate(folio)) {

@@ -19,17 +19,14 @@ use super::{
     extra,
     folio::FolioRef,
     inode::INode,
+    page_bits::PageBits,
     super_block::FileSystem,
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
 use core::{
     mem::MaybeUninit,
-    ptr::NonNull,
-    sync::atomic::{
-        AtomicU64,
-        Ordering, //
-    }, //
+    ptr::NonNull, //
 };
 use kernel::{
     bindings,
@@ -92,6 +89,15 @@ impl PageBytes {
             read_once(from, to, size_of::<T>());
             Some(value.assume_init())
         }
+    }
+
+    /// CRC-32C of `len` bytes from `at` on, continuing from `seed`, without final inversion. `None`
+    /// if they are not all there.
+    pub(crate) fn crc32c(&self, at: usize, len: usize, seed: u32) -> Option<u32> {
+        let from = self.pointer(at, len)?;
+
+        // SAFETY: `from` is readable for the length. The function is C's.
+        Some(unsafe { extra::crc32c(seed, from.cast(), len) })
     }
 
     /// Copies bytes out. `None` if they are not all there.
@@ -167,7 +173,7 @@ pub(crate) struct MetadataState {
     /// Of a watched file, the pages that were asked for, a bit each: whoever watches is told once
     /// of each page, and again when it has left the page cache. Pages that have no bit are asked
     /// for each time.
-    asked: KVVec<AtomicU64>,
+    asked: PageBits,
 }
 
 // SAFETY: See the fields.
@@ -182,25 +188,17 @@ impl MetadataState {
     /// For the metadata of `device`.
     pub(crate) fn of_block_device(device: &BlockDevice) -> Self {
         // SAFETY: A block device's mapping lives as long as the device.
-        unsafe { Self::new(device.mapping(), KVVec::new()) }
+        unsafe { Self::new(device.mapping(), PageBits::none()) }
     }
 
     /// For the metadata in `file`.
     pub(crate) fn of_file(file: &BackingFile) -> Result<Self> {
-        let mut asked = KVVec::<AtomicU64>::new();
+        let asked = if file.is_watched() {
+            PageBits::new(file.size().min(REMEMBERED) >> PAGE_SHIFT)?
+        } else {
+            PageBits::none()
+        };
 
-        if file.is_watched() {
-            let pages = file.size().min(REMEMBERED) >> PAGE_SHIFT;
-            // Less than 2^24.
-            let words = (pages >> 6) as usize + 1;
-            asked = KVVec::with_capacity(words, GFP_KERNEL)?;
-            // SAFETY: There is room for as many words, which are initialised before they count:
-            // zeros are no bits.
-            unsafe {
-                asked.as_mut_ptr().write_bytes(0, words);
-                asked.inc_len(words);
-            }
-        }
         // SAFETY: An open file's mapping is alive.
         Ok(unsafe { Self::new(file.mapping(), asked) })
     }
@@ -208,28 +206,11 @@ impl MetadataState {
     /// # Safety
     ///
     /// `mapping` must be alive.
-    unsafe fn new(mapping: *mut bindings::address_space, asked: KVVec<AtomicU64>) -> Self {
+    unsafe fn new(mapping: *mut bindings::address_space, asked: PageBits) -> Self {
         let ra = Opaque::zeroed();
         // SAFETY: By contract.
         unsafe { bindings::file_ra_state_init(ra.get(), mapping) };
         Self { ra, asked }
-    }
-
-    /// The word and the bit of a page.
-    #[inline]
-    fn bit(&self, index: kernel::ffi::c_ulong) -> Option<(&AtomicU64, u64)> {
-        Some((self.asked.get(index >> 6)?, 1 << (index & 63)))
-    }
-
-    fn was_asked(&self, index: kernel::ffi::c_ulong) -> bool {
-        self.bit(index)
-            .is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
-    }
-
-    fn set_asked(&self, index: kernel::ffi::c_ulong) {
-        if let Some((word, bit)) = self.bit(index) {
-            word.fetch_or(bit, Ordering::Relaxed);
-        }
     }
 }
 
@@ -308,7 +289,7 @@ pub(crate) fn of_file(
 
     // SAFETY: The file and so its mapping are alive.
     match unsafe { find(file.mapping(), pos, limit) } {
-        Some(bytes) if !file.is_watched() || state.was_asked(page_index(pos)?) => Ok(bytes),
+        Some(bytes) if !file.is_watched() || state.asked.is_set(pos >> PAGE_SHIFT) => Ok(bytes),
         _ => read_of_file(file, state, pos, limit, ahead),
     }
 }
@@ -342,7 +323,7 @@ fn read_of_file(
             ))
         }
     })?;
-    state.set_asked(index);
+    state.asked.set(pos >> PAGE_SHIFT);
     // SAFETY: What is returned is a reference.
     bytes_of(unsafe { FolioRef::from_raw(folio) }, pos, limit)
 }

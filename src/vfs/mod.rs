@@ -75,6 +75,8 @@ pub(crate) mod iomap;
 pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod metadata;
+pub(crate) mod once;
+pub(crate) mod page_bits;
 pub(crate) mod params;
 pub(crate) mod pass_through;
 pub(crate) mod pools;

@@ -45,7 +45,7 @@ static struct folio *find_mark(struct address_space *mapping, pgoff_t index, pgo
 /*
  * Reads ahead in @file as if @reader, who is about to read @len bytes at @pos of
  * it, had it open alone: the state is @reader's. If @ask, it first looks whether
- * anybody has read the first page before; if so, nothing else is done. Returns that.
+ * the first page is there; if so, nothing else is done. Returns that.
  */
 bool erofs_helper_read_ahead_for(struct file *reader, struct file *file, loff_t pos,
 				 size_t len, bool ask)
@@ -58,28 +58,14 @@ bool erofs_helper_read_ahead_for(struct file *reader, struct file *file, loff_t 
 	struct folio *folio;
 	int windows = 4;
 
-	rcu_read_lock();
 	folio = xa_load(&mapping->i_pages, index);
 	if (folio && !xa_is_value(folio)) {
-		/*
-		 * It may go at any time, and is then any folio: this is a guess.
-		 * Whoever has just read its beginning has marked it as well.
-		 */
-		bool read = folio_test_referenced(folio) || folio_test_active(folio) ||
-			    folio_test_workingset(folio);
-
-		if (ra->prev_pos == pos && offset_in_folio(folio, pos))
-			read = false;
-		rcu_read_unlock();
-		if (ask && read)
+		if (ask)
 			return true;
-	} else {
-		rcu_read_unlock();
-		if (ahead) {
-			DEFINE_READAHEAD(ractl, file, ra, mapping, index);
+	} else if (ahead) {
+		DEFINE_READAHEAD(ractl, file, ra, mapping, index);
 
-			page_cache_sync_ra(&ractl, end - index);
-		}
+		page_cache_sync_ra(&ractl, end - index);
 	}
 	/* The marks of other readers' windows are none of ours. */
 	if (!ahead || ra->start >= end || ra->start + ra->size <= index)

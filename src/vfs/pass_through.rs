@@ -3,12 +3,17 @@
 //! Reads of a file whose bytes are in another file, as they are: the other file answers them.
 //!
 //! That saves a copy and a page of memory for each page. But a read that is repeated is
-//! cheaper from the file's own page cache, and memory maps need that anyway. So:
+//! cheaper from the file's own page cache, and memory maps need that anyway. To bring a page in
+//! there costs as much as it saves in some thirty reads of 4 KiB. So:
 //!
 //! - what the own page cache has, it answers;
-//! - reads of a page that has been read before, by whomever, go to the own page cache, too;
+//! - reads of a page that was read three times before, by whomever, go to the own page cache, too,
+//!   unless it has left the other page cache meanwhile;
 //! - all others pass through, if the filesystem says where to ([`PassThrough::piece`]), and unless
 //!   somebody in user space watches the other file: they would be asked about each read.
+//!
+//! The reads of each page are counted in the inode. The other page cache cannot tell: its folios
+//! are as large as others have made them, and hold metadata as well.
 //!
 //! What cannot be read this way, for whatever reason, is left to the page cache and its errors.
 //!
@@ -36,22 +41,26 @@ use super::{
         self,
         INode, //
     },
-    super_block::FileSystem, //
+    page_bits::ReadCounts,
+    super_block::FileSystem,
+    PAGE_SHIFT,
+    PAGE_SIZE, //
 };
-use core::{
-    marker::PhantomData,
-    sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    }, //
-};
+use core::marker::PhantomData;
 use kernel::{
     bindings,
     ffi::c_uint, //
 };
 
 /// How much is read ahead and read in one go.
-const STEP: usize = 128 << 10;
+const STEP: usize = PAGE_SIZE << STEP_ORDER;
+
+/// That in pages, as a power of two: 128 KiB.
+const STEP_ORDER: u32 = 17 - PAGE_SHIFT;
+
+/// Reads of at least so many bytes bring folios of [`STEP`] to the own page cache: that is not
+/// read ahead for them, and single pages cost more.
+const LARGE: usize = 64 << 10;
 
 /// How much of the reader's memory is brought in at a time.
 const FAULT_IN: usize = 64 << 10;
@@ -73,6 +82,9 @@ pub(crate) trait PassThrough: 'static {
     /// Where the byte at `pos` of `inode` is, and about `want` bytes that follow it. `None` if it
     /// has to be read through the page cache.
     fn piece(inode: &INode<Self::Fs>, pos: u64, want: u64) -> Option<Piece<'_>>;
+
+    /// How often the pages of `inode` were read.
+    fn read_counts(inode: &INode<Self::Fs>) -> &ReadCounts;
 }
 
 /// Bytes of a file that are in another file, one after the other.
@@ -83,38 +95,54 @@ pub(crate) struct Piece<'a> {
     pub(crate) pos: u64,
     /// How many there are: not 0.
     pub(crate) len: u64,
-    /// Where this file remembers whether it was read before, if others have bytes in the same page
-    /// so that the page cannot tell.
-    pub(crate) read_before: Option<&'a AtomicBool>,
 }
 
 impl Piece<'_> {
-    /// Prepares a read of the first `len` bytes by `reader`. Returns whether it is better left to
-    /// the own page cache, as it would not be the first.
+    /// Prepares a read of the first `len` bytes, which are at `at` of the file itself, by `reader`.
+    /// Returns whether that is better left to the own page cache: if it is `copied`, and `counts`
+    /// has the page as read often. `size` is that of the file.
     ///
     /// # Safety
     ///
     /// `reader` must be an open file that is being read.
     #[inline]
-    unsafe fn prepare(&self, reader: *mut bindings::file, len: usize) -> bool {
+    unsafe fn prepare(
+        &self,
+        reader: *mut bindings::file,
+        at: u64,
+        len: usize,
+        counts: &ReadCounts,
+        copied: bool,
+        size: u64,
+    ) -> bool {
         let Ok(pos) = i64::try_from(self.pos) else {
             return true;
         };
-        if let Some(before) = self.read_before {
-            if before.load(Ordering::Relaxed) {
-                return true;
-            }
-            before.store(true, Ordering::Relaxed);
-        }
-        let ask = self.read_before.is_none();
+        let page = at >> PAGE_SHIFT;
         // SAFETY: Both files are open. The state for readahead is numbers, which whoever shares
         // the open file uses and changes at the same time, here as everywhere.
         unsafe {
+            // Small reads in sequence are one read of their page.
+            let goes_on = at & MASK != 0 && (*reader).__bindgen_anon_3.f_ra.prev_pos == pos;
+            let ask = copied && !goes_on && counts.is_often(page);
             let file = self.file.file().as_ptr();
-            extra::erofs_helper_read_ahead_for(reader, file, pos, len, ask)
+            let end = at.saturating_add(len as u64).saturating_add(MASK) >> PAGE_SHIFT;
+
+            if extra::erofs_helper_read_ahead_for(reader, file, pos, len, ask) {
+                if len >= LARGE {
+                    extra::erofs_helper_read_large(reader, page as usize, end as usize, STEP_ORDER);
+                }
+                return true;
+            }
+            let first = if goes_on { page.wrapping_add(1) } else { page };
+            counts.add(first..end, size.saturating_add(MASK) >> PAGE_SHIFT);
         }
+        false
     }
 }
+
+/// The bits of a position that count in its page.
+const MASK: u64 = PAGE_SIZE as u64 - 1;
 
 /// Where a read at `pos` of `inode`, opened as `reader`, passes through to: the piece, and how
 /// much of it to read, not more than `count`.
@@ -130,7 +158,8 @@ unsafe fn find<P: PassThrough>(
     count: usize,
     copied: bool,
 ) -> Option<(Piece<'_>, usize)> {
-    let left = inode.size().checked_sub(pos)?.min(count as u64);
+    let size = inode.size();
+    let left = size.checked_sub(pos)?.min(count as u64);
     if left == 0 {
         return None;
     }
@@ -149,8 +178,8 @@ unsafe fn find<P: PassThrough>(
         return None;
     }
     // SAFETY: By contract.
-    let again = unsafe { piece.prepare(reader, len) };
-    (!(again && copied)).then_some((piece, len))
+    let often = unsafe { piece.prepare(reader, pos, len, P::read_counts(inode), copied, size) };
+    (!often).then_some((piece, len))
 }
 
 /// File operations of such files; made once, as a `static`.
@@ -177,7 +206,7 @@ impl<P: PassThrough> PassThroughTables<P> {
 
     /// # Safety
     ///
-    /// Called by the VFS only, through a table that only builders of `NewInode` install.
+    /// Called by the VFS only, through a table that only builders of `FilledInode` install.
     unsafe extern "C" fn read_iter(
         iocb: *mut bindings::kiocb,
         iter: *mut bindings::iov_iter,

@@ -39,6 +39,7 @@ use super::{
     },
     internal::InternalInode,
     iomap::IomapOperations,
+    once::OnceBox,
     registration::FileSystemType,
     shared::{
         self,
@@ -75,10 +76,7 @@ use kernel::{
     fmt,
     prelude::*,
     seq_file::SeqFile,
-    sync::{
-        aref::ARef,
-        SetOnce, //
-    },
+    sync::aref::ARef,
     types::Opaque, //
 };
 
@@ -186,7 +184,7 @@ pub(super) struct Info<T: FileSystem> {
     pub(super) options: T::Options,
     /// The mount's directory in sysfs, from the end of `fill_super` to `put_super`; else null.
     sysfs: AtomicPtr<bindings::kobject>,
-    data: SetOnce<KBox<T::Data>>,
+    data: OnceBox<T::Data>,
     /// Complete before there is data, as is what follows.
     devices: KVec<OpenBlockDevice>,
     /// The persistent memory of the block device that the superblock is on, if it has any.
@@ -198,7 +196,7 @@ impl<T: FileSystem> Info<T> {
         Ok(KBox::new(
             Self {
                 options,
-                data: SetOnce::new(),
+                data: OnceBox::new(),
                 sysfs: AtomicPtr::new(core::ptr::null_mut()),
                 devices: KVec::new(),
                 dax: None,
@@ -247,7 +245,7 @@ impl<T: FileSystem> SuperBlock<T> {
     /// The filesystem's data.
     pub(crate) fn data(&self) -> &T::Data {
         // SAFETY: By the type invariant the data is populated, and it never changes.
-        unsafe { self.info().data.as_ref().unwrap_unchecked() }
+        unsafe { self.info().data.get().unwrap_unchecked() }
     }
 
     /// The options this superblock was made with.
@@ -372,7 +370,7 @@ impl<T: FileSystem> NewSuperBlock<'_, T> {
     #[inline(never)]
     fn fill(&mut self) -> Result {
         let data = T::fill_super(self)?;
-        self.info().data.populate(data);
+        self.info().data.set(data);
         Ok(())
     }
 

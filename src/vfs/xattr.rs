@@ -194,7 +194,7 @@ unsafe fn out<'a>(buffer: *mut c_void, size: usize) -> Option<&'a mut [u8]> {
 ///
 /// # Safety
 ///
-/// Called by the VFS only, through the tables of this folder, which only builders of `NewInode`
+/// Called by the VFS only, through the tables of this folder, which only builders of `FilledInode`
 /// install.
 pub(super) unsafe extern "C" fn list<T: FileSystem>(
     dentry: *mut bindings::dentry,

@@ -248,7 +248,7 @@ macro_rules! instances {
                 name: &[u8],
                 out: &mut [u8],
             ) -> Result<Option<XattrEntry>, Failure> {
-                let mut entries = body.entries(meta, sb, nid);
+                let mut entries = body.entries(meta, sb, nid, None);
                 let found = entries.find(prefixes, 1, name)?;
                 if let Some(entry) = &found {
                     entries.copy_value(entry, out)?;
@@ -257,13 +257,16 @@ macro_rules! instances {
                 Ok(found)
             }
 
-            /// [`XattrEntries::with_ids`].
+            /// [`XattrBody::entries`] with numbers that were kept.
             #[inline(never)]
             pub fn xattr_kept<'a>(
-                entries: XattrEntries<'a, Source<'a, MetaPos, &'static $view>>,
+                body: &XattrBody,
+                sb: &'a Superblock,
+                nid: Nid,
+                meta: &'a Source<'_, MetaPos, &'static $view>,
                 ids: Option<&'a SharedIds>,
             ) -> Result<Option<XattrEntry>, Failure> {
-                entries.with_ids(ids).next_entry()
+                body.entries(meta, sb, nid, ids).next_entry()
             }
 
             /// [`XattrEntries::list`].

@@ -206,7 +206,7 @@ fn compare(
     };
     let body = place.read(&reader, sb, nid).unwrap();
 
-    let mut entries = body.entries(&reader, sb, nid);
+    let mut entries = body.entries(&reader, sb, nid, None);
     while let Some(entry) = entries.next_entry().unwrap() {
         *if entry.is_shared {
             &mut met.shared
@@ -221,7 +221,7 @@ fn compare(
         }
     }
 
-    let entries = || body.entries(&reader, sb, nid);
+    let entries = || body.entries(&reader, sb, nid, None);
     let size = entries().list(prefixes, |_| true, None).unwrap().unwrap();
     let mut list = vec![0; size];
     let used = entries().list(prefixes, |_| true, Some(&mut list)).unwrap();
