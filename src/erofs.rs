@@ -22,6 +22,7 @@ mod metadata;
 mod ondisk;
 mod options;
 mod pass_through;
+mod refusals;
 mod share;
 mod super_block;
 mod sysfs;

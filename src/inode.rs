@@ -8,7 +8,6 @@ use crate::{
     backing::Medium,
     data::Data,
     dir::Directory,
-    fs_err,
     iomap::Iomap,
     metadata::{
         self,
@@ -35,6 +34,7 @@ use crate::{
         XattrPlace, //
     },
     pass_through::Passing,
+    refusals,
     share,
     super_block::{
         errno,
@@ -249,11 +249,15 @@ pub(crate) fn iget(sb: &SuperBlock<Erofs>, nid: Nid) -> Result<ARef<INode<Erofs>
     };
 
     let refused = |e: InodeError| {
-        fs_err!(sb, "{e}");
+        refusals::complain(sb, nid, format_args!("{e}"));
         errno(e.kind())
     };
     let Some(pos) = Inode::position(&info.disk, nid) else {
-        fs_err!(sb, "inode outside of the image @ nid {nid}");
+        refusals::complain(
+            sb,
+            nid,
+            format_args!("inode outside of the image @ nid {nid}"),
+        );
         return Err(EFSCORRUPTED);
     };
     let bits = info.disk.block_bits;
@@ -356,10 +360,11 @@ fn read(
 ) -> Result<core::result::Result<(Inode, bool), InodeError>> {
     let info = sb.data();
     let unreadable = |e: Error| {
-        fs_err!(
+        let errno = e.to_errno();
+        refusals::complain(
             sb,
-            "failed to read inode meta block (nid: {nid}): {}",
-            e.to_errno()
+            nid,
+            format_args!("failed to read inode meta block (nid: {nid}): {errno}"),
         );
         e
     };
@@ -399,7 +404,11 @@ fn read_target(sb: &SuperBlock<Erofs>, nid: Nid, pos: MetaPos, size: u64) -> Res
         if e != EINVAL {
             return e;
         }
-        fs_err!(sb, "invalid fast symlink size {size} @ nid {nid}");
+        refusals::complain(
+            sb,
+            nid,
+            format_args!("invalid fast symlink size {size} @ nid {nid}"),
+        );
         EFSCORRUPTED
     })
 }

@@ -38,6 +38,7 @@ use crate::{
         self,
         Options, //
     },
+    refusals::Refusals,
     share::SHARED_PAGES,
     sysfs::{
         self,
@@ -127,6 +128,8 @@ pub(crate) struct SuperInfo {
     internal: [InternalInode<Erofs>; 2],
     /// The long prefixes of names of extended attributes.
     prefixes: OnceBox<Prefixes>,
+    /// What was said of inodes that are wrong.
+    pub(crate) refusals: Refusals,
     /// Who vouches for the fingerprints of files (`domain_id`).
     pub(crate) domain: Option<OwnedString>,
 }
@@ -151,6 +154,7 @@ impl SuperInfo {
             tunables: Tunables::new(),
             internal: [const { InternalInode::new() }; 2],
             prefixes: OnceBox::new(),
+            refusals: Refusals::new(),
             domain,
         };
         Ok(KBox::new(info, GFP_KERNEL)?)

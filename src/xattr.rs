@@ -33,6 +33,7 @@ use crate::{
         XattrEntries,
         XattrError, //
     },
+    refusals,
     super_block::{
         errno,
         Erofs, //
@@ -124,7 +125,7 @@ fn report(e: Failure<XattrError>, sb: &SuperBlock<Erofs>, nid: Nid) -> Error {
     match e {
         Failure::Read(e) => e,
         Failure::Corrupt(e) => {
-            fs_err!(sb, "{e} @ nid {nid}");
+            refusals::complain(sb, nid, format_args!("{e} @ nid {nid}"));
             errno(e.kind())
         }
     }
