@@ -68,6 +68,10 @@
 //! A request that nobody waits for allocates without reclaim, and fails its folios if that is too
 //! little: they are read again by those who need them, with reclaim. Jobs in the workqueue
 //! allocate without I/O, since reclaim may wait for what they decode.
+//!
+//! There are as many decoders as the module's parameters say. A job that finds none waits until
+//! one comes back, which it does soon, as decoding waits for nothing: so whoever waits for a page
+//! may hold others, but never a decoder.
 
 #![forbid(unsafe_code)]
 

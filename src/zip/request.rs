@@ -216,6 +216,17 @@ impl<'a, B: Backing> Request<'a, B> {
         map_errno(failure)
     }
 
+    /// The extent that the byte at `pos` is in, where in it that is, and how many of `most` bytes
+    /// from there on are.
+    fn piece(&mut self, pos: FilePos, most: usize) -> Result<(ZipExtent, usize, usize)> {
+        let extent = self.extent(pos).map_err(|e| self.refused(pos, &e))?;
+        let extent = extent.ok_or(EFSCORRUPTED)?;
+        let at = pos.since(extent.start).ok_or(EFSCORRUPTED)?;
+        let len = extent.len.checked_sub(at).filter(|len| *len > 0);
+        let len = len.ok_or(EFSCORRUPTED)?.min(most as u64) as usize;
+        Ok((extent, usize::try_from(at).map_err(|_| EFSCORRUPTED)?, len))
+    }
+
     /// Starts to read a folio. Not inlined, for the sake of the stack.
     #[inline(never)]
     pub(super) fn feed(&mut self, folio: LockedFolio<'_>) -> Result {
@@ -228,25 +239,16 @@ impl<'a, B: Backing> Request<'a, B> {
                 folio.zero(folio.left());
                 break;
             }
-            let extent = self.extent(pos).map_err(|e| self.refused(pos, &e))?;
-            let extent = extent.ok_or(EFSCORRUPTED)?;
-            let at = pos.since(extent.start).ok_or(EFSCORRUPTED)?;
-            let len = extent.len.checked_sub(at).filter(|len| *len > 0);
-            let len = len.ok_or(EFSCORRUPTED)?;
-            let len = len.min(folio.left() as u64) as usize;
+            let (extent, at, len) = self.piece(pos, folio.left())?;
             match extent.at {
                 ZipPlacement::Hole => folio.zero(len),
                 ZipPlacement::Fragment { pos } => {
-                    let from = pos.checked_add(at).ok_or(EFSCORRUPTED)?;
+                    let from = pos.checked_add(at as u64).ok_or(EFSCORRUPTED)?;
                     self.copy_fragment(&mut folio, len, from)?;
                 }
                 ZipPlacement::Device { .. } | ZipPlacement::Inline { .. } => {
                     let part = folio.part(len).ok_or(EIO)?;
-                    self.push(
-                        &extent,
-                        usize::try_from(at).map_err(|_| EFSCORRUPTED)?,
-                        part,
-                    )?;
+                    self.push(&extent, at, part)?;
                 }
             }
             pos = pos.checked_add(len as u64).ok_or(EFSCORRUPTED)?;
@@ -259,26 +261,17 @@ impl<'a, B: Backing> Request<'a, B> {
     pub(super) fn feed_part(&mut self, mut pos: FilePos, part: Part) -> Result {
         let mut rest = Some(part);
         while let Some(part) = rest.take() {
-            let extent = self.extent(pos).map_err(|e| self.refused(pos, &e))?;
-            let extent = extent.ok_or(EFSCORRUPTED)?;
-            let at = pos.since(extent.start).ok_or(EFSCORRUPTED)?;
-            let len = extent.len.checked_sub(at).filter(|len| *len > 0);
-            let len = len.ok_or(EFSCORRUPTED)?;
-            let len = len.min(part.len() as u64) as usize;
+            let (extent, at, len) = self.piece(pos, part.len())?;
             let (part, after) = part.split(len);
             rest = after;
             match extent.at {
                 ZipPlacement::Hole => part.zero(),
                 ZipPlacement::Fragment { pos } => {
-                    let from = pos.checked_add(at).ok_or(EFSCORRUPTED)?;
+                    let from = pos.checked_add(at as u64).ok_or(EFSCORRUPTED)?;
                     self.fill_fragment(part, from)?;
                 }
                 ZipPlacement::Device { .. } | ZipPlacement::Inline { .. } => {
-                    self.push(
-                        &extent,
-                        usize::try_from(at).map_err(|_| EFSCORRUPTED)?,
-                        part,
-                    )?;
+                    self.push(&extent, at, part)?;
                 }
             }
             pos = pos.checked_add(len as u64).ok_or(EFSCORRUPTED)?;
