@@ -4,13 +4,14 @@
 //!
 //! C header: [`include/linux/shrinker.h`](srctree/include/linux/shrinker.h)
 //!
-//! Private buffers and the states of decoders are kept when they are not used ([`private`],
-//! [`decoders`]), a bounded number of them for all mounts together. The shrinker frees them when
+//! Private buffers, small objects and the states of decoders are kept when they are not used
+//! ([`private`], [`reused`], [`decoders`]), a bounded number of them for all mounts together. The shrinker frees them when
 //! there is little memory, and with them whoever drops caches.
 
 use super::{
     decoders,
-    private, //
+    private,
+    reused, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -53,7 +54,9 @@ impl Drop for Pools {
 
 /// Frees all that is kept. Returns about how many pages that were.
 pub(crate) fn free() -> usize {
-    private::trim().saturating_add(decoders::trim())
+    private::trim()
+        .saturating_add(reused::trim())
+        .saturating_add(decoders::trim())
 }
 
 /// # Safety
@@ -63,7 +66,9 @@ unsafe extern "C" fn count(
     _shrinker: *mut bindings::shrinker,
     _control: *mut bindings::shrink_control,
 ) -> c_ulong {
-    private::kept().saturating_add(decoders::kept())
+    private::kept()
+        .saturating_add(reused::kept())
+        .saturating_add(decoders::kept())
 }
 
 /// # Safety

@@ -19,6 +19,7 @@ use super::{
         Filler,
         Need, //
     },
+    reused::RVec,
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
@@ -65,7 +66,7 @@ enum Memory {
     Mapped {
         base: NonNull<u8>,
         pages: u32,
-        _fillers: KVec<Filler>,
+        _fillers: RVec<Filler>,
     },
     /// Private memory.
     Apart { _buffer: Buffer },
@@ -125,8 +126,8 @@ impl Target {
         let offset = first.part.offset().wrapping_sub(first.at) & mask;
         let count = offset.saturating_add(len).div_ceil(PAGE_SIZE);
         let pages = u32::try_from(count).map_err(|_| ENOMEM)?;
-        let mut list = KVec::<*mut bindings::page>::with_capacity(count, need.flags())?;
-        let mut fillers = KVec::<Filler>::new();
+        let mut list = RVec::<*mut bindings::page>::with_capacity(count, need.flags())?;
+        let mut fillers = RVec::<Filler>::new();
         let mut gaps = count;
 
         for placed in parts {
@@ -167,14 +168,14 @@ impl Target {
 
     /// Appends fillers up to page `end` of `count`.
     fn fill(
-        list: &mut KVec<*mut bindings::page>,
-        fillers: &mut KVec<Filler>,
+        list: &mut RVec<*mut bindings::page>,
+        fillers: &mut RVec<Filler>,
         end: usize,
         count: usize,
         need: Need,
     ) -> Result {
         if list.len() < end && fillers.capacity() == 0 {
-            *fillers = KVec::with_capacity(count, need.flags())?;
+            *fillers = RVec::with_capacity(count, need.flags())?;
         }
         while list.len() < end {
             let filler = Filler::new(need)?;
@@ -246,7 +247,7 @@ impl Drop for Target {
 }
 
 /// Ends the reads of parts whose bytes are there. The target is gone.
-pub(crate) fn complete(parts: KVec<Placed>) {
+pub(crate) fn complete(parts: RVec<Placed>) {
     for placed in parts {
         placed.part.complete();
     }

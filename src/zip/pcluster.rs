@@ -23,6 +23,7 @@ use crate::{
             Buffer,
             Need, //
         },
+        reused::RVec,
         target::{
             self,
             Placed,
@@ -67,7 +68,7 @@ impl Key {
 /// What one request wants of a pcluster.
 pub(super) struct Share {
     /// The parts to fill, in order.
-    parts: KVec<Placed>,
+    parts: RVec<Placed>,
     /// Up to where to decode: the end of the last of them, or of the extent if that is near.
     end: usize,
     /// That is where the pcluster ends as well.
@@ -79,7 +80,7 @@ pub(super) struct Share {
 impl Share {
     /// `len` is that of the extent, if all of it is known, and `exact` says that the pcluster
     /// decodes to no more.
-    pub(super) fn new(parts: KVec<Placed>, len: Option<usize>, exact: bool, start: usize) -> Self {
+    pub(super) fn new(parts: RVec<Placed>, len: Option<usize>, exact: bool, start: usize) -> Self {
         let asked = parts.last().map_or(0, Placed::end);
         let end = len
             .filter(|len| len.saturating_sub(asked) < vfs::PAGE_SIZE)
@@ -128,7 +129,7 @@ pub(super) struct Pcluster {
     key: Key,
     /// `None` once it is being decoded.
     #[pin]
-    shares: SpinLock<Option<KVec<Share>>>,
+    shares: SpinLock<Option<RVec<Share>>>,
 }
 
 /// How many requests can share a pcluster; more read it again.
@@ -140,7 +141,7 @@ const FOUND: usize = 64;
 impl Pcluster {
     /// One with its first share.
     pub(super) fn new(key: Key, share: Share, need: Need) -> Result<Arc<Self>> {
-        let mut shares = KVec::with_capacity(SHARES, need.flags())?;
+        let mut shares = RVec::with_capacity(SHARES, need.flags())?;
         shares.push_within_capacity(share).map_err(|_| ENOMEM)?;
         Arc::pin_init(
             pin_init!(Self {
@@ -189,7 +190,7 @@ impl InFlight {
     }
 
     /// Nobody finds it any more: its shares.
-    fn close(&self, pcluster: &Arc<Pcluster>) -> KVec<Share> {
+    fn close(&self, pcluster: &Arc<Pcluster>) -> RVec<Share> {
         let mut found = self.found.lock();
         let index = found.iter().position(|other| Arc::ptr_eq(other, pcluster));
         // Given up after the lock: the last reference is the caller's anyway.
@@ -266,7 +267,7 @@ pub(super) fn decode(
     encoded: &[u8],
     skip: usize,
     bits: BlockBits,
-    shares: KVec<Share>,
+    shares: RVec<Share>,
 ) -> core::result::Result<(), Failed> {
     let block = bits.size() as usize;
     let first_block = block.saturating_sub(skip & block.saturating_sub(1));

@@ -63,6 +63,10 @@ use crate::{
             Buffer,
             Need, //
         },
+        reused::{
+            RBox,
+            RVec, //
+        },
         target::Placed,
         workers, //
     }, //
@@ -78,7 +82,7 @@ const KEPT: usize = 8;
 /// A share that is being made.
 struct Open {
     extent: ZipExtent,
-    parts: KVec<Placed>,
+    parts: RVec<Placed>,
 }
 
 /// A request to read folios of one file, in ascending order.
@@ -134,15 +138,15 @@ impl<'a, B: Backing> Request<'a, B> {
         pages: usize,
         wait: bool,
         soon: bool,
-    ) -> Result<KBox<Self>> {
+    ) -> Result<RBox<Self>> {
         let most = if wait || workers::processors() == 1 {
             KEPT
         } else {
             usize::from(soon)
         };
         let need = if wait { Need::Wanted } else { Need::Ahead };
-        let request = KBox::<Self>::new_uninit(need.flags())?;
-        Ok(KBox::write(
+        let request = RBox::<Self>::new_uninit(need.flags())?;
+        Ok(RBox::write(
             request,
             Self {
                 inode,
@@ -346,7 +350,7 @@ impl<'a, B: Backing> Request<'a, B> {
             let pages = pages.min(self.pages.saturating_add(1) as u64) as usize;
             self.open = Some(Open {
                 extent: *extent,
-                parts: KVec::with_capacity(pages, self.need().flags())?,
+                parts: RVec::with_capacity(pages, self.need().flags())?,
             });
         }
         let open = self.open.as_mut().ok_or(EIO)?;
@@ -467,7 +471,7 @@ impl<'a, B: Backing> Request<'a, B> {
             _ => return Err(Failed::Io),
         }
         let mut shares =
-            KVec::with_capacity(1, self.need().flags()).map_err(|_| Failed::NoMemory)?;
+            RVec::with_capacity(1, self.need().flags()).map_err(|_| Failed::NoMemory)?;
         shares
             .push_within_capacity(share)
             .map_err(|_| Failed::NoMemory)?;
