@@ -62,6 +62,9 @@ pub(crate) trait Backing: Copy {
     /// the backing can only be read in units of its own. Not beyond the end of the block.
     fn read_len(self, pos: ImagePos, len: u64) -> u64;
 
+    /// Whether what is read stays in memory anyway.
+    fn is_cached(self) -> bool;
+
     /// An empty batch at `pos`, for about `parts` parts. `ahead` says that nobody waits for it.
     /// The one before it has been started.
     ///

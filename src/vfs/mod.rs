@@ -84,6 +84,8 @@ pub(crate) mod registration;
 pub(crate) mod reused;
 pub(crate) mod shared;
 pub(crate) mod stat;
+mod states;
+pub(crate) mod store;
 pub(crate) mod super_block;
 pub(crate) mod sysfs;
 pub(crate) mod target;

@@ -5,13 +5,16 @@
 //! C header: [`include/linux/shrinker.h`](srctree/include/linux/shrinker.h)
 //!
 //! Private buffers, small objects and the states of decoders are kept when they are not used
-//! ([`private`], [`reused`], [`decoders`]), a bounded number of them for all mounts together. The shrinker frees them when
-//! there is little memory, and with them whoever drops caches.
+//! ([`private`], [`reused`], [`decoders`]), and what has been read into such a buffer may be
+//! ([`store`]), a bounded number of them for all mounts together. The shrinker frees them when
+//! there is little memory, the first three at once, and with them whoever drops caches. A state of
+//! each kind stays as long as anything is mounted, lest there be none when there is no memory.
 
 use super::{
     decoders,
     private,
-    reused, //
+    reused,
+    store, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -29,11 +32,12 @@ unsafe impl Send for Pools {}
 unsafe impl Sync for Pools {}
 
 impl Pools {
-    /// Registers the shrinker; once.
+    /// Registers the shrinker; once, with the module's parameters settled.
     pub(crate) fn new(name: &'static core::ffi::CStr) -> Result<Self> {
-        // SAFETY: A constant string without conversions. What is returned is ours until it is
-        // registered.
+        // SAFETY: Nothing is decoded yet. A constant string without conversions. What is returned is
+        // ours until it is registered.
         unsafe {
+            decoders::init();
             let raw = bindings::shrinker_alloc(0, name.as_char_ptr());
             let shrinker = NonNull::new(raw).ok_or(ENOMEM)?;
             (*raw).count_objects = Some(count);
@@ -48,15 +52,23 @@ impl Drop for Pools {
     fn drop(&mut self) {
         // SAFETY: Registered by `new`.
         unsafe { bindings::shrinker_free(self.0.as_ptr()) };
-        free();
+        free_all();
+        store::free(usize::MAX);
     }
 }
 
-/// Frees all that is kept. Returns about how many pages that were.
+/// Frees the buffers and states that are kept. Returns about how many pages that were.
 pub(crate) fn free() -> usize {
     private::trim()
         .saturating_add(reused::trim())
-        .saturating_add(decoders::trim())
+        .saturating_add(decoders::trim(1))
+}
+
+/// Frees all of them: there is nothing mounted that could be decoded.
+pub(crate) fn free_all() {
+    private::trim();
+    reused::trim();
+    decoders::trim(0);
 }
 
 /// # Safety
@@ -68,7 +80,8 @@ unsafe extern "C" fn count(
 ) -> c_ulong {
     private::kept()
         .saturating_add(reused::kept())
-        .saturating_add(decoders::kept())
+        .saturating_add(decoders::kept(1))
+        .saturating_add(store::pages())
 }
 
 /// # Safety
@@ -76,7 +89,10 @@ unsafe extern "C" fn count(
 /// Called by reclaim only.
 unsafe extern "C" fn scan(
     _shrinker: *mut bindings::shrinker,
-    _control: *mut bindings::shrink_control,
+    control: *mut bindings::shrink_control,
 ) -> c_ulong {
-    free()
+    // SAFETY: By contract; it is reclaim's.
+    let most = unsafe { (*control).nr_to_scan };
+    let freed = free();
+    freed.saturating_add(store::free(most.saturating_sub(freed)))
 }

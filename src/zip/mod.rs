@@ -33,7 +33,8 @@
 //! was asked for, as far as folios can be had without waiting ([`habit`] says when).
 //!
 //! Extents do not end with pages. What is decoded of a page that is read later is kept for that
-//! ([`stash`]).
+//! ([`stash`]). So are, as `cache_strategy` says, the encoded bytes of pclusters that were decoded
+//! in part ([`encoded`]): whoever needs another part need not read them.
 //!
 //! Reads around the page cache ([`direct`]) are the same requests, with parts of private memory.
 //!
@@ -46,7 +47,8 @@
 //! only shared within a level: whoever holds one never waits for it.
 //!
 //! The lock of [`InFlight`](pcluster::InFlight) is taken before that of a pcluster; that of the
-//! [`stash`] is taken alone. All are spinlocks of process context.
+//! [`stash`] is taken alone. All are spinlocks of process context. What is kept of encoded bytes
+//! has no lock.
 //!
 //! # Completion
 //!
@@ -72,6 +74,7 @@ mod algorithms;
 pub(crate) mod counters;
 pub(crate) mod data;
 mod direct;
+mod encoded;
 mod habit;
 mod pcluster;
 mod request;
@@ -109,6 +112,7 @@ use core::sync::atomic::{
     Ordering, //
 };
 use counters::Counters;
+use encoded::Encoded;
 use habit::Habit;
 use kernel::{
     prelude::*,
@@ -145,14 +149,16 @@ pub(crate) struct Mount {
     in_flight: InFlight,
     #[pin]
     stash: Stash,
+    encoded: Encoded,
     /// What it has cost.
     pub(crate) counters: Counters,
     _counted: Counted,
 }
 
 impl Mount {
-    /// Frees what is kept of extents' ends.
+    /// Frees what is kept of pclusters, encoded and decoded.
     pub(crate) fn drop_caches(&self) {
+        self.encoded.clear();
         self.stash.clear();
     }
 
@@ -163,6 +169,7 @@ impl Mount {
             pin_init!(Self {
                 in_flight <- in_flight,
                 stash <- Stash::new(),
+                encoded: Encoded::new(),
                 counters: Counters::new(),
                 _counted: Counted::new(),
             }),
@@ -188,7 +195,7 @@ impl Drop for Counted {
     fn drop(&mut self) {
         // What is kept is for the others.
         if MOUNTS.fetch_sub(1, Ordering::Relaxed) == 1 {
-            pools::free();
+            pools::free_all();
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::{
     algorithms,
+    encoded::Kept,
     habit,
     stash::End,
     Level,
@@ -73,19 +74,29 @@ pub(super) struct Share {
     end: usize,
     /// That is where the pcluster ends as well.
     exact: bool,
+    /// Others may want what this one does not.
+    in_part: bool,
     /// Where in a block of the file the extent begins.
     start: usize,
 }
 
 impl Share {
     /// `len` is that of the extent, if all of it is known, and `exact` says that the pcluster
-    /// decodes to no more.
-    pub(super) fn new(parts: RVec<Placed>, len: Option<usize>, exact: bool, start: usize) -> Self {
+    /// decodes to no more. `kept` is for whom its encoded bytes are kept.
+    pub(super) fn new(
+        parts: RVec<Placed>,
+        len: Option<usize>,
+        exact: bool,
+        start: usize,
+        kept: Kept,
+    ) -> Self {
         let asked = parts.last().map_or(0, Placed::end);
         let end = len
             .filter(|len| len.saturating_sub(asked) < vfs::PAGE_SIZE)
             .unwrap_or(asked);
+        let before = parts.first().is_some_and(|placed| placed.at > 0);
         Self {
+            in_part: (kept.after && len != Some(end)) || (kept.before && before),
             parts,
             end,
             exact: exact && len == Some(end),
@@ -240,6 +251,8 @@ impl Failed {
 pub(super) struct Decode {
     pub(super) mount: Arc<Mount>,
     pub(super) pcluster: Arc<Pcluster>,
+    /// Nobody else keeps the encoded bytes.
+    pub(super) alone: bool,
     /// Where in the buffer the pcluster begins.
     pub(super) skip: usize,
     pub(super) block: BlockBits,
@@ -256,7 +269,12 @@ impl Job for Decode {
         };
         let end = self.skip.saturating_add(key.len as usize);
         let encoded = buffer.bytes().get(self.skip..end).ok_or(Failed::Io)?;
-        decode(&self.mount, &key, encoded, self.skip, self.block, shares)
+        let keep = self.alone && shares.iter().all(|share| share.in_part);
+        decode(&self.mount, &key, encoded, self.skip, self.block, shares)?;
+        if keep {
+            self.mount.encoded.put(&key, buffer);
+        }
+        Ok(())
     }
 }
 

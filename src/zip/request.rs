@@ -3,6 +3,7 @@
 //! One call of the page cache: folios in, shares of pclusters out.
 
 use super::{
+    encoded::Kept,
     map_errno,
     pcluster::{
         self,
@@ -368,7 +369,8 @@ impl<'a, B: Backing> Request<'a, B> {
         let len = extent.len.try_into().ok().filter(|_| extent.whole);
         let bits = self.inode.super_block().data().disk.block_bits;
         let start = bits.offset_in(extent.start) as usize;
-        let share = Share::new(parts, len, !extent.partial, start);
+        let kept = Kept::by(self.inode.super_block().options().cache_strategy());
+        let share = Share::new(parts, len, !extent.partial, start, kept);
 
         let result = match extent.at {
             ZipPlacement::Device { pos, len, encoding } => {
@@ -423,16 +425,25 @@ impl<'a, B: Backing> Request<'a, B> {
         let wanted = u64::from(skip).saturating_add(u64::from(key.len));
         let total = run.device.read_len(run.pos, wanted);
         let total = usize::try_from(total).map_err(|_| Failed::Io)?;
-        let buffer = Buffer::new(total, need).map_err(no_memory)?;
+        let (buffer, total) = match self.mount.encoded.take(key) {
+            Some(buffer) => (buffer, 0),
+            None => (Buffer::new(total, need).map_err(no_memory)?, total),
+        };
         let pcluster = Pcluster::new(*key, share, need).map_err(no_memory)?;
         let job = Decode {
             mount: self.mount.clone(),
             pcluster,
+            alone: !run.device.is_cached(),
             skip: skip as usize,
             block: bits,
         };
         self.mount.in_flight.add(&job.pcluster);
-        self.mount.counters.read.add(total as u64);
+        let counters = &self.mount.counters;
+        if total == 0 {
+            counters.encoded.add(1);
+        } else {
+            counters.read.add(total as u64);
+        }
 
         let keep = self.jobs.count < self.jobs.most;
         let started = incoming::start(buffer, total, job, keep, need, |at, part| {

@@ -1,4 +1,4 @@
-# guest: --load loop --timeout 1500 --data $IMAGES/zipped
+# guest: --load loop --timeout 1500 --program /usr/sbin/filefrag --data $IMAGES/zipped
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Compressed images, block-backed and file-backed: as their source tree, read
@@ -11,14 +11,14 @@ use "$B"
 cd /data || exit
 mkdir -p /mnt/zip
 
-# mounted COMMAND...: runs COMMAND with the image on /mnt/zip
+# mounted COMMAND...: runs COMMAND with the image on /mnt/zip; $options are the mount's
 mounted() {
 	if [ $backing = file ]; then
 		set -- "/data/$file" "$@"
 	else
 		attach "$file" && set -- "$dev" "$@" || return
 	fi
-	if mnt mount "$1" /mnt/zip -o ""; then
+	if mnt mount "$1" /mnt/zip -o "${options-}"; then
 		shift
 		"$@"
 		_result=$?
@@ -68,6 +68,72 @@ for backing in block file; do
 	file=lz4-64k.erofs
 	check "what it cost, $backing" mounted counted
 done
+
+# read_page PAGE FROM: reads that page of the large file, which must be as before, when no page of
+# it is cached. FROM is where its pcluster must come from: 'image', or 'memory' if it is kept.
+read_page() {
+	echo 1 >/proc/sys/vm/drop_caches
+	_read=$(sed -n 's/^read_bytes //p' "$_stats") _hits=$(sed -n 's/^encoded_hits //p' "$_stats")
+	dd if=/mnt/zip/size/large of=/tmp/page bs=4096 skip="$1" count=1 2>/dev/null
+	dd if=/tmp/large of=/tmp/page.before bs=4096 skip="$1" count=1 2>/dev/null
+	cmp /tmp/page /tmp/page.before || return
+	_read=$(($(sed -n 's/^read_bytes //p' "$_stats") - _read))
+	_hits=$(($(sed -n 's/^encoded_hits //p' "$_stats") - _hits))
+	case $2 in
+	image) [ $_read -gt 0 ] && [ $_hits = 0 ] ;;
+	memory) [ $_read = 0 ] && [ $_hits = 1 ] ;;
+	esac || { echo "page $1 is not from $2 $3: $_read bytes read, $_hits kept"; return 1; }
+}
+
+# Encoded bytes, kept as cache_strategy says: for who reads on ($1), and for who reads what is
+# before ($2).
+kept() {
+	_stats=$(echo /sys/fs/erofs/*/zip_stats)
+	_knobs=${_stats%/*}
+	cat /mnt/zip/size/large >/tmp/large
+	# An extent of ten pages or more that ends in the middle of one, in units that are rounded;
+	# its first and last page that is not another's as well.
+	filefrag -v -b512 /mnt/zip/size/large | tr -s ' .:' ' ' >/tmp/extents
+	# shellcheck disable=SC2016 # awk's $1
+	_extent='$1 ~ /^[1-9]/ && $6 >= 80 && $3 % 8 >= 2 && $3 % 8 <= 5'
+	_first=$(awk "$_extent"' { print int($2 / 8) + 1; exit }' /tmp/extents)
+	_last=$(awk "$_extent"' { print int($3 / 8) - 1; exit }' /tmp/extents)
+	_middle=$(((_first + _last) / 2))
+	[ -n "$_first" ] || { echo "no long extent"; cat /tmp/extents; return 1; }
+
+	echo 2 >/proc/sys/vm/drop_caches
+	read_page $_first image "at first" || return
+	read_page $_first "$1" "the second time" || return
+	read_page $_middle "$1" "after the first page" || return
+	echo 2 >"$_knobs/drop_caches"
+	read_page $_first "$1" "after it was told to drop streams" || return
+	echo 1 >"$_knobs/drop_caches"
+	read_page $_middle image "after it was told to drop data" || return
+	read_page $_last "$1" "after the middle one" || return
+	# There is no more behind it.
+	read_page $_last "$2" "after itself" || return
+	read_page $_first "$2" "after the last one" || return
+	# The shrinker takes it all.
+	read_page $_last "$1" "after the first one" || return
+	echo 2 >/proc/sys/vm/drop_caches
+	read_page $_last image "when there is no memory" || return
+}
+
+for file in lz4-64k.erofs zstd.erofs; do
+	for backing in block file; do
+		options=cache_strategy=disabled
+		check "$file keeps nothing, $backing" mounted kept image image
+	done
+	backing=block options=
+	check "$file keeps both ends of what was read" mounted kept memory memory
+	options=cache_strategy=readahead
+	check "$file keeps what was read for who reads on" mounted kept memory image
+	backing=file options=
+	check "$file in a file whose page cache keeps it" mounted kept image image
+	options=directio
+	check "$file in a file that is read directly" mounted kept memory memory
+done
+options=
 
 # shellcheck disable=SC2034 # the rest of the line
 while read -r name file rest; do
