@@ -32,6 +32,7 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file_ra_state *ra,
 					 struct file *file, pgoff_t index,
 					 unsigned long ahead);
+void erofs_helper_read_alone(struct file *file, pgoff_t index, unsigned long nr);
 
 /* pass_through.c */
 bool erofs_helper_has_page(struct address_space *mapping, loff_t pos);

@@ -106,6 +106,29 @@ pub(super) fn kept() -> usize {
     pages
 }
 
+/// Maps pages one after the other, for `vm_unmap_ram`. Null if there is no address space.
+///
+/// # Safety
+///
+/// `pages` must be an array of `count` pages, which stay alive as long as they are mapped.
+pub(super) unsafe fn map_pages(
+    pages: *mut *mut bindings::page,
+    count: u32,
+) -> *mut kernel::ffi::c_void {
+    for _ in 0..2 {
+        // SAFETY: By contract.
+        let start = unsafe { extra::vm_map_ram(pages, count, bindings::NUMA_NO_NODE) };
+        if !start.is_null() {
+            return start;
+        }
+        // Address space that is free but not flushed yet is had the next time.
+        // SAFETY: Sleeps.
+        unsafe { extra::vm_unmap_aliases() };
+    }
+    // SAFETY: By contract.
+    unsafe { extra::vm_map_ram(pages, count, bindings::NUMA_NO_NODE) }
+}
+
 /// Contiguous private memory.
 ///
 /// # Invariants
@@ -163,7 +186,7 @@ impl Buffer {
         }
         let count = u32::try_from(pages).map_err(|_| ENOMEM)?;
         // SAFETY: A folio of one page begins with it, so this is an array of pages.
-        let start = unsafe { extra::erofs_helper_map_pages(list.0.as_mut_ptr().cast(), count) };
+        let start = unsafe { map_pages(list.0.as_mut_ptr().cast(), count) };
         // INVARIANT: A mapping of all of them.
         Ok(Self {
             start: NonNull::new(start.cast()).ok_or(ENOMEM)?,
@@ -250,7 +273,7 @@ impl Drop for Buffer {
             Folios::One(folio) => put_folio(self.pages.trailing_zeros(), *folio),
             Folios::Many(folios) => {
                 // SAFETY: By the type invariant; the mapping is not used any more.
-                unsafe { extra::erofs_helper_unmap_pages(self.start.as_ptr().cast(), self.pages) };
+                unsafe { extra::vm_unmap_ram(self.start.as_ptr().cast(), self.pages) };
                 drop(Many(core::mem::take(folios)));
             }
         }

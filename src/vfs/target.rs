@@ -15,6 +15,7 @@ use super::{
     extra,
     folio::Part,
     private::{
+        map_pages,
         Buffer,
         Filler,
         Need, //
@@ -151,7 +152,7 @@ impl Target {
         Self::fill(&mut list, &mut fillers, count, count, need)?;
 
         // SAFETY: `list` has `count` pages, which are alive as long as the parts and the fillers.
-        let base = unsafe { extra::erofs_helper_map_pages(list.as_mut_ptr(), pages) };
+        let base = unsafe { map_pages(list.as_mut_ptr(), pages) };
         let base = NonNull::new(base.cast::<u8>()).ok_or(ENOMEM)?;
         // INVARIANT: The pages' bytes from `offset` on are those of parts, or of fillers.
         Ok(Some(Self {
@@ -241,7 +242,7 @@ impl Drop for Target {
     fn drop(&mut self) {
         if let Memory::Mapped { base, pages, .. } = &self.memory {
             // SAFETY: By the type invariant; it is not used any more.
-            unsafe { extra::erofs_helper_unmap_pages(base.as_ptr().cast(), *pages) };
+            unsafe { extra::vm_unmap_ram(base.as_ptr().cast(), *pages) };
         }
     }
 }
