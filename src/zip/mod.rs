@@ -10,8 +10,9 @@
 //! - The parts of one extent in one request are a [`Share`](pcluster::Share) of the pcluster that
 //!   encodes it.
 //! - A [`Pcluster`](pcluster::Pcluster) exists from when its first share is made until it is
-//!   decoded. While its bytes are read it is found by position ([`InFlight`](pcluster::InFlight)):
-//!   a second request that needs it adds its share, and the work is done once.
+//!   decoded. Until then it is found by position ([`InFlight`](pcluster::InFlight)): a second
+//!   request that needs it adds its share, and the work is done once. When it is being decoded
+//!   already, that goes for those who want no more than the one for whom it is.
 //! - A [`Decode`](pcluster::Decode) is the job of decoding one. It starts when the pcluster's last
 //!   byte is there, whatever else its request still waits for, so that several of one window are
 //!   decoded at a time on as many processors.
@@ -163,10 +164,10 @@ impl Mount {
         self.stash.clear();
     }
 
-    /// That of a new mount.
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    /// That of a new mount of an image that uses these algorithms.
+    pub(crate) fn new(algorithms: Algorithms) -> Result<Arc<Self>> {
         let in_flight = InFlight::new()?;
-        Arc::pin_init(
+        let mount = Arc::pin_init(
             pin_init!(Self {
                 in_flight <- in_flight,
                 stash <- Stash::new(),
@@ -175,7 +176,9 @@ impl Mount {
                 _counted: Counted::new(),
             }),
             GFP_KERNEL,
-        )
+        )?;
+        algorithms::prepare(algorithms);
+        Ok(mount)
     }
 }
 

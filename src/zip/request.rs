@@ -329,22 +329,8 @@ impl<'a, B: Backing> Request<'a, B> {
             .open
             .as_ref()
             .is_some_and(|open| open.extent.start == extent.start);
-        let mut part = part;
         if !same {
             self.close();
-            if let ZipPlacement::Device { pos, len, encoding } = extent.at {
-                let end = at.saturating_add(part.len());
-                if at > 0 && extent.whole && end as u64 == extent.len {
-                    let key = self.key(pos, len, encoding);
-                    match self.mount.stash.take(&key, at, part) {
-                        None => {
-                            self.mount.counters.hits.add(1);
-                            return Ok(());
-                        }
-                        Some(back) => part = back,
-                    }
-                }
-            }
         }
         if self.open.is_none() {
             let pages = (extent.len >> vfs::PAGE_SHIFT).saturating_add(2);
@@ -375,7 +361,10 @@ impl<'a, B: Backing> Request<'a, B> {
         let result = match extent.at {
             ZipPlacement::Device { pos, len, encoding } => {
                 let key = self.key(pos, len, encoding);
-                match self.mount.in_flight.join(&key, share) {
+                let share = self.mount.in_flight.join(&key, share);
+                // What has been decoded is in the stash by the time that nobody can join.
+                let fill = |at, part| self.mount.stash.take(&key, at, part);
+                match share.and_then(|share| share.or_end(fill)) {
                     None => {
                         self.mount.counters.hits.add(1);
                         Ok(())
@@ -481,20 +470,9 @@ impl<'a, B: Backing> Request<'a, B> {
             Ok(done) if done == len => {}
             _ => return Err(Failed::Io),
         }
-        let mut shares =
-            RVec::with_capacity(1, self.need().flags()).map_err(|_| Failed::NoMemory)?;
-        shares
-            .push_within_capacity(share)
-            .map_err(|_| Failed::NoMemory)?;
         let encoded = buffer.bytes().get(..len).ok_or(Failed::Io)?;
-        pcluster::decode(
-            self.mount,
-            key,
-            encoded,
-            0,
-            sb.data().disk.block_bits,
-            shares,
-        )
+        let bits = sb.data().disk.block_bits;
+        pcluster::decode(self.mount, key, encoded, 0, bits, Some(share), None).map(|_| ())
     }
 
     /// Starts what is left, and does the jobs that were kept. What came of them.

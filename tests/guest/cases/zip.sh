@@ -69,6 +69,28 @@ for backing in block file; do
 	check "what it cost, $backing" mounted counted
 done
 
+# Whoever reads on asks for the next window while the last one is still decoded, which may end
+# within an extent: that is not decoded twice. $1 is how much is read ahead, $2 how much at a time.
+once() {
+	# Of a disk, or of the mount.
+	for _bdi in /sys/class/bdi/*/read_ahead_kb; do echo "$1" >"$_bdi"; done
+	dd if=/mnt/zip/size/large of=/tmp/large bs="$2" 2>/dev/null
+	_stats=$(echo /sys/fs/erofs/*/zip_stats)
+	_decoded=$(sed -n 's/^decoded_bytes //p' "$_stats")
+	[ "$_decoded" = "$(stat -c %s /tmp/large)" ] && grep -qx 'decoded_again 0' "$_stats" ||
+		{ cat "$_stats"; return 1; }
+}
+
+for file in lz4-64k.erofs lz4-1m.erofs lzma.erofs deflate.erofs zstd.erofs zstd-1m-dedupe.erofs; do
+	for backing in block file; do
+		for kib in 128 512 1024; do
+			for size in 128k 1M; do
+				check "$file is decoded once, $backing, ${kib} KiB ahead of $size" mounted once $kib $size
+			done
+		done
+	done
+done
+
 # read_page PAGE FROM: reads that page of the large file, which must be as before, when no page of
 # it is cached. FROM is where its pcluster must come from: 'image', or 'memory' if it is kept.
 read_page() {
