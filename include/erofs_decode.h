@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/lz4.h>
 #include <linux/pagemap.h>
+#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 #include <linux/xz.h>
 #include <linux/zlib.h>
@@ -24,10 +25,6 @@ struct folio *erofs_helper_alloc_private(gfp_t gfp, unsigned int order);
 void erofs_helper_put_private(struct folio *folio);
 struct folio *erofs_helper_grab_folio(struct address_space *mapping, pgoff_t index,
 				      unsigned int nr);
-void *erofs_helper_map_pages(struct page **pages, unsigned int count);
-void erofs_helper_unmap_pages(void *address, unsigned int count);
 void *erofs_helper_vmalloc(unsigned long size, gfp_t gfp);
-void erofs_helper_vfree(void *address);
-struct folio *erofs_helper_find_data(struct address_space *mapping, pgoff_t index);
 
 #endif

@@ -33,6 +33,7 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 					 struct file *file, pgoff_t index,
 					 unsigned long ahead);
 void erofs_helper_read_large(struct file *file, pgoff_t index, pgoff_t end, unsigned int order);
+void erofs_helper_read_alone(struct file *file, pgoff_t index, unsigned long nr);
 
 /* pass_through.c */
 bool erofs_helper_has_page(struct address_space *mapping, loff_t pos);

@@ -27,7 +27,9 @@ use super::{
     super_block::{
         FileSystem,
         SuperTables, //
-    }, //
+    },
+    PAGE_SHIFT,
+    PAGE_SIZE, //
 };
 use core::{
     mem::MaybeUninit,
@@ -38,7 +40,10 @@ use core::{
 };
 use kernel::{
     bindings,
-    ffi::c_int,
+    ffi::{
+        c_int,
+        c_ulong, //
+    },
     fs::File,
     prelude::*,
     sync::aref::ARef, //
@@ -172,6 +177,27 @@ impl BackingFile {
         });
     }
 
+    /// Starts to read `len` bytes from `pos` on into the page cache in large folios, if they do
+    /// not follow what was read before: then there is no sequence for which the page cache would
+    /// make larger ones, and each page costs as much as an uncompressed read of one.
+    fn read_alone(&self, pos: u64, len: usize) {
+        let first = pos >> PAGE_SHIFT;
+        let end = pos.saturating_add(len as u64).div_ceil(PAGE_SIZE as u64);
+        let pages = end.saturating_sub(first);
+
+        // Whoever watches is asked first.
+        if pages > 1 && !self.is_watched() {
+            // SAFETY: An open file with a page cache.
+            with_opener(&self.file, || unsafe {
+                extra::erofs_helper_read_alone(
+                    self.file.as_ptr(),
+                    first as c_ulong,
+                    pages as c_ulong,
+                );
+            });
+        }
+    }
+
     /// Reads `bio` through the file's page cache, and ends it. Blocks.
     pub(crate) fn read(&self, bio: ReadBio<Self>) {
         let mut request = Request::new(self, bio.pos(), 0);
@@ -184,6 +210,7 @@ impl BackingFile {
         unsafe {
             bindings::iov_iter_bvec(iter.as_mut_ptr(), bindings::ITER_DEST, vectors, count, len);
         }
+        self.read_alone(bio.pos(), len);
         // A read may stop early, at an unreadable page say: only what it says then is the reason.
         while done < len {
             let read = with_opener(&self.file, || {

@@ -82,43 +82,7 @@ struct folio *erofs_helper_grab_folio(struct address_space *mapping, pgoff_t ind
 	return folio;
 }
 
-void *erofs_helper_map_pages(struct page **pages, unsigned int count)
-{
-	int tries = 0;
-	void *address;
-
-	/* Address space that is free but not flushed yet is had the second time. */
-	while (!(address = vm_map_ram(pages, count, NUMA_NO_NODE)) && ++tries < 3)
-		vm_unmap_aliases();
-	return address;
-}
-
-void erofs_helper_unmap_pages(void *address, unsigned int count)
-{
-	vm_unmap_ram(address, count);
-}
-
 void *erofs_helper_vmalloc(unsigned long size, gfp_t gfp)
 {
 	return __vmalloc(size, gfp);
-}
-
-void erofs_helper_vfree(void *address)
-{
-	vfree(address);
-}
-
-/* The folio of a page of a file that this driver reads itself, up to date. */
-struct folio *erofs_helper_find_data(struct address_space *mapping, pgoff_t index)
-{
-	struct folio *folio = filemap_get_folio(mapping, index);
-
-	if (!IS_ERR(folio)) {
-		if (folio_test_uptodate(folio)) {
-			folio_mark_accessed(folio);
-			return folio;
-		}
-		folio_put(folio);
-	}
-	return read_cache_folio(mapping, index, NULL, NULL);
 }

@@ -124,7 +124,7 @@ pub(super) fn kept(least: usize) -> usize {
 #[cfg(any(EROFS_ZIP_DEFLATE, EROFS_ZIP_ZSTD))]
 unsafe fn free_memory(state: NonNull<c_void>) {
     // SAFETY: By contract.
-    unsafe { extra::erofs_helper_vfree(state.as_ptr()) };
+    unsafe { extra::vfree(state.as_ptr()) };
 }
 
 /// Memory for a state; `first` says that there is no other.

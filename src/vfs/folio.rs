@@ -299,8 +299,9 @@ impl<'a> Mapping<'a> {
 
     /// A folio that begins at `pos` and ends at `end` or before, to be read as well, if it can be had
     /// without waiting: neither for a lock, as others are held, nor for memory. It is as large as
-    /// the pages that are there already leave room for.
-    pub(crate) fn grab(self, pos: u64, end: u64) -> Option<LockedFolio<'a>> {
+    /// the pages that are there already leave room for; `empty` says that there were none up to
+    /// `end`.
+    pub(crate) fn grab(self, pos: u64, end: u64, empty: bool) -> Option<LockedFolio<'a>> {
         let index = (pos >> PAGE_SHIFT) as kernel::ffi::c_ulong;
         // Folios begin at multiples of their size.
         let mut pages = GRABBED;
@@ -309,7 +310,8 @@ impl<'a> Mapping<'a> {
         while pages > 1
             && (u64::from(pages) > left
                 || page & u64::from(pages).wrapping_sub(1) != 0
-                || self.has_pages(pos, pos.saturating_add(u64::from(pages) << PAGE_SHIFT)))
+                || (!empty
+                    && self.has_pages(pos, pos.saturating_add(u64::from(pages) << PAGE_SHIFT))))
         {
             pages >>= 1;
         }

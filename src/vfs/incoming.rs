@@ -24,6 +24,7 @@ use super::{
         Buffer,
         Need, //
     },
+    reused::RBox,
     workers, //
 };
 use core::{
@@ -128,10 +129,10 @@ pub(crate) fn start<J: Job>(
     need: Need,
     read: impl FnMut(usize, Part),
 ) -> core::result::Result<Started<J>, (Error, J)> {
-    let Ok(incoming) = KBox::<Incoming<J>>::new_uninit(need.flags()) else {
+    let Ok(incoming) = RBox::<Incoming<J>>::new_uninit(need.flags()) else {
         return Err((ENOMEM, job));
     };
-    let incoming = KBox::into_raw(KBox::write(
+    let incoming = RBox::into_raw(RBox::write(
         incoming,
         Incoming {
             head: Head {
@@ -181,13 +182,13 @@ unsafe extern "C" fn run<J: Job>(work: *mut bindings::work_struct) {
         let head = work
             .byte_sub(core::mem::offset_of!(Head, work))
             .cast::<Incoming<J>>();
-        Arrived(KBox::from_raw(head))
+        Arrived(RBox::from_raw(head))
     };
     workers::without_io(|| arrived.run());
 }
 
 /// A job whose data is there.
-pub(crate) struct Arrived<J: Job>(KBox<Incoming<J>>);
+pub(crate) struct Arrived<J: Job>(RBox<Incoming<J>>);
 
 impl<J: Job> Arrived<J> {
     /// Does it.
@@ -199,7 +200,7 @@ impl<J: Job> Arrived<J> {
     /// The job and its data. Not inlined, for the sake of the stack.
     #[inline(never)]
     fn take(self) -> (J, Option<Buffer>) {
-        let incoming = KBox::into_inner(self.0);
+        let incoming = RBox::into_inner(self.0);
         let failed = incoming.head.failed.load(Ordering::Relaxed);
         (incoming.job, (!failed).then_some(incoming.buffer))
     }
@@ -228,7 +229,7 @@ impl<J: Job> Ticket<J> {
                 return None;
             }
             bindings::wait_for_completion(this.done());
-            Some(Arrived(KBox::from_raw(this.incoming.as_ptr())))
+            Some(Arrived(RBox::from_raw(this.incoming.as_ptr())))
         }
     }
 
@@ -241,7 +242,7 @@ impl<J: Job> Ticket<J> {
         }
         let this = ManuallyDrop::new(self);
         // SAFETY: The completion has ended, so the object is this task's.
-        Some(Arrived(unsafe { KBox::from_raw(this.incoming.as_ptr()) }))
+        Some(Arrived(unsafe { RBox::from_raw(this.incoming.as_ptr()) }))
     }
 }
 

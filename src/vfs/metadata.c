@@ -73,6 +73,35 @@ static bool has_any(struct address_space *mapping, pgoff_t index, pgoff_t nr)
 	return entry;
 }
 
+/* Adds a folio to what is to be read. Returns it with a reference, or NULL. */
+static struct folio *add_folio(struct readahead_control *ractl, unsigned int order)
+{
+	gfp_t gfp = readahead_gfp_mask(ractl->mapping);
+	struct folio *folio = filemap_alloc_folio(gfp, order, NULL);
+
+	if (!folio)
+		return NULL;
+	if (filemap_add_folio(ractl->mapping, folio, ractl->_index + ractl->_nr_pages, gfp)) {
+		folio_put(folio);
+		return NULL;
+	}
+	ractl->_nr_pages += folio_nr_pages(folio);
+	return folio;
+}
+
+static void read_pages(struct readahead_control *ractl)
+{
+	struct folio *left;
+	struct blk_plug plug;
+
+	blk_start_plug(&plug);
+	ractl->mapping->a_ops->readahead(ractl);
+	blk_finish_plug(&plug);
+	/* What nobody has taken stays, unread. */
+	while ((left = readahead_folio(ractl)))
+		folio_unlock(left);
+}
+
 /*
  * Reads the page and those around it as one folio, 2^@order of them at most, as
  * far as there is none of them yet. Returns a reference to it, whatever came of
@@ -83,8 +112,7 @@ static struct folio *read_around(struct address_space *mapping, struct file_ra_s
 {
 	DEFINE_READAHEAD(ractl, file, ra, mapping, index);
 	pgoff_t pages = DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE);
-	struct folio *folio = NULL, *left;
-	struct blk_plug plug;
+	struct folio *folio;
 	unsigned int nofs;
 
 	if (!mapping->a_ops->readahead)
@@ -99,24 +127,12 @@ static struct folio *read_around(struct address_space *mapping, struct file_ra_s
 	/* As page_cache_ra_order() does it. */
 	nofs = memalloc_nofs_save();
 	filemap_invalidate_lock_shared(mapping);
-	folio = filemap_alloc_folio(readahead_gfp_mask(mapping), order, NULL);
-	if (!folio)
-		goto out;
 	ractl._index = round_down(index, 1UL << order);
-	if (filemap_add_folio(mapping, folio, ractl._index, readahead_gfp_mask(mapping))) {
-		folio_put(folio);
-		folio = NULL;
-		goto out;
+	folio = add_folio(&ractl, order);
+	if (folio) {
+		folio_get(folio);
+		read_pages(&ractl);
 	}
-	ractl._nr_pages = 1UL << order;
-	folio_get(folio);
-	blk_start_plug(&plug);
-	mapping->a_ops->readahead(&ractl);
-	blk_finish_plug(&plug);
-	/* What nobody has taken stays, unread. */
-	while ((left = readahead_folio(&ractl)))
-		folio_unlock(left);
-out:
 	filemap_invalidate_unlock_shared(mapping);
 	memalloc_nofs_restore(nofs);
 	return folio;
@@ -138,6 +154,32 @@ void erofs_helper_read_large(struct file *file, pgoff_t index, pgoff_t end, unsi
 }
 
 /*
+ * Starts to read @nr pages of a file that do not follow others and of which there
+ * is none, as the page cache would, which however does it page by page.
+ */
+void erofs_helper_read_alone(struct file *file, pgoff_t index, unsigned long nr)
+{
+	struct address_space *mapping = file->f_mapping;
+	DEFINE_READAHEAD(ractl, file, &file->f_ra, mapping, index);
+	unsigned int nofs, max = mapping_max_folio_order(mapping);
+	pgoff_t end = index + nr;
+
+	if (!max || mapping_min_folio_order(mapping) || !mapping->a_ops->readahead ||
+	    !index || index - (file->f_ra.prev_pos >> PAGE_SHIFT) <= 1 || nr > file->f_ra.ra_pages ||
+	    end > DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE) ||
+	    has_any(mapping, index - 1, nr + 1))
+		return;
+	nofs = memalloc_nofs_save();
+	filemap_invalidate_lock_shared(mapping);
+	while (index < end && add_folio(&ractl, min(max, __ffs(index | rounddown_pow_of_two(end - index)))))
+		index = ractl._index + ractl._nr_pages;
+	if (ractl._nr_pages)
+		read_pages(&ractl);
+	filemap_invalidate_unlock_shared(mapping);
+	memalloc_nofs_restore(nofs);
+}
+
+/*
  * The folio of a page of metadata, read if need be, and with it others: those
  * around it, or if that is less as many as @ahead says; only the one if none.
  */
@@ -155,7 +197,7 @@ struct folio *erofs_helper_read_metadata(struct address_space *mapping,
 		return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
 	}
 	if (ahead) {
-		folio = ahead > 1UL << AROUND_ORDER ? NULL : 
+		folio = ahead > 1UL << AROUND_ORDER ? NULL :
 			read_around(mapping, ra, file, index, AROUND_ORDER);
 		if (folio) {
 			folio_wait_locked(folio);

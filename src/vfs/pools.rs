@@ -4,15 +4,16 @@
 //!
 //! C header: [`include/linux/shrinker.h`](srctree/include/linux/shrinker.h)
 //!
-//! Private buffers and the states of decoders are kept when they are not used ([`private`],
-//! [`decoders`]), and what has been read into such a buffer may be ([`store`]), a bounded number of
-//! them for all mounts together. The shrinker frees them when there is little memory, the first two
-//! at once, and with them whoever drops caches. A state of each kind stays as long as anything is
-//! mounted, lest there be none when there is no memory.
+//! Private buffers, small objects and the states of decoders are kept when they are not used
+//! ([`private`], [`reused`], [`decoders`]), and what has been read into such a buffer may be
+//! ([`store`]), a bounded number of them for all mounts together. The shrinker frees them when
+//! there is little memory, the first three at once, and with them whoever drops caches. A state of
+//! each kind stays as long as anything is mounted, lest there be none when there is no memory.
 
 use super::{
     decoders,
     private,
+    reused,
     store, //
 };
 use core::ptr::NonNull;
@@ -58,12 +59,15 @@ impl Drop for Pools {
 
 /// Frees the buffers and states that are kept. Returns about how many pages that were.
 pub(crate) fn free() -> usize {
-    private::trim().saturating_add(decoders::trim(1))
+    private::trim()
+        .saturating_add(reused::trim())
+        .saturating_add(decoders::trim(1))
 }
 
 /// Frees all of them: there is nothing mounted that could be decoded.
 pub(crate) fn free_all() {
     private::trim();
+    reused::trim();
     decoders::trim(0);
 }
 
@@ -75,6 +79,7 @@ unsafe extern "C" fn count(
     _control: *mut bindings::shrink_control,
 ) -> c_ulong {
     private::kept()
+        .saturating_add(reused::kept())
         .saturating_add(decoders::kept(1))
         .saturating_add(store::pages())
 }

@@ -13,16 +13,11 @@
 use super::{
     extra,
     folio::Part,
+    places::Places,
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
-use core::{
-    ptr::NonNull,
-    sync::atomic::{
-        AtomicPtr,
-        Ordering, //
-    }, //
-};
+use core::ptr::NonNull;
 use kernel::{
     bindings,
     prelude::*, //
@@ -57,22 +52,23 @@ impl Need {
 /// The largest order that a buffer is made of as one piece.
 const MAX_ORDER: u32 = 6;
 
-/// How many folios of each order are kept.
-const KEPT: usize = 4;
+/// How many folios of each order are kept at most: single pages come by the dozen, large folios one
+/// or two at a time.
+const KEPT: usize = 32;
 
 /// The folios that are kept, by order.
-static POOL: [[AtomicPtr<bindings::folio>; KEPT]; MAX_ORDER as usize + 1] =
-    [const { [const { AtomicPtr::new(core::ptr::null_mut()) }; KEPT] }; MAX_ORDER as usize + 1];
+static POOL: [Places<KEPT>; MAX_ORDER as usize + 1] =
+    [const { Places::new() }; MAX_ORDER as usize + 1];
+
+/// How many folios of `order` are kept: half as many as of the one below.
+fn most(order: u32) -> usize {
+    KEPT.wrapping_shr(order).max(4)
+}
 
 /// A private folio of `1 << order` pages.
 fn take_folio(order: u32, gfp: bindings::gfp_t) -> Option<NonNull<bindings::folio>> {
-    for slot in POOL.get(order as usize).into_iter().flatten() {
-        if !slot.load(Ordering::Relaxed).is_null() {
-            let kept = NonNull::new(slot.swap(core::ptr::null_mut(), Ordering::Acquire));
-            if kept.is_some() {
-                return kept;
-            }
-        }
+    if let Some(kept) = POOL.get(order as usize).and_then(Places::take) {
+        return Some(kept.cast());
     }
     // SAFETY: Plain allocation.
     NonNull::new(unsafe { extra::erofs_helper_alloc_private(gfp, order) })
@@ -80,34 +76,22 @@ fn take_folio(order: u32, gfp: bindings::gfp_t) -> Option<NonNull<bindings::foli
 
 /// Gives a folio back that `take_folio` returned.
 fn put_folio(order: u32, folio: NonNull<bindings::folio>) {
-    for slot in POOL.get(order as usize).into_iter().flatten() {
-        if slot
-            .compare_exchange(
-                core::ptr::null_mut(),
-                folio.as_ptr(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            )
-            .is_ok()
-        {
-            return;
-        }
+    let pool = POOL.get(order as usize);
+    let pool = pool.filter(|pool| pool.count() < most(order));
+    if pool.is_none_or(|pool| pool.put(folio.cast()).is_some()) {
+        // SAFETY: Nobody else has a reference.
+        unsafe { extra::erofs_helper_put_private(folio.as_ptr()) };
     }
-    // SAFETY: Nobody else has a reference.
-    unsafe { extra::erofs_helper_put_private(folio.as_ptr()) };
 }
 
 /// Frees what is kept. Returns how many pages that were.
 pub(super) fn trim() -> usize {
     let mut pages = 0usize;
-    for (order, slots) in POOL.iter().enumerate() {
-        for slot in slots {
-            let folio = slot.swap(core::ptr::null_mut(), Ordering::Acquire);
-            if !folio.is_null() {
-                // SAFETY: Nobody else has a reference.
-                unsafe { extra::erofs_helper_put_private(folio) };
-                pages = pages.wrapping_add(1 << order);
-            }
+    for (order, pool) in POOL.iter().enumerate() {
+        while let Some(folio) = pool.take() {
+            // SAFETY: Nobody else has a reference.
+            unsafe { extra::erofs_helper_put_private(folio.as_ptr().cast()) };
+            pages = pages.wrapping_add(1 << order);
         }
     }
     pages
@@ -116,14 +100,33 @@ pub(super) fn trim() -> usize {
 /// How many pages are kept.
 pub(super) fn kept() -> usize {
     let mut pages = 0usize;
-    for (order, slots) in POOL.iter().enumerate() {
-        for slot in slots {
-            if !slot.load(Ordering::Relaxed).is_null() {
-                pages = pages.wrapping_add(1 << order);
-            }
-        }
+    for (order, pool) in POOL.iter().enumerate() {
+        pages = pages.wrapping_add(pool.count().wrapping_shl(order as u32));
     }
     pages
+}
+
+/// Maps pages one after the other, for `vm_unmap_ram`. Null if there is no address space.
+///
+/// # Safety
+///
+/// `pages` must be an array of `count` pages, which stay alive as long as they are mapped.
+pub(super) unsafe fn map_pages(
+    pages: *mut *mut bindings::page,
+    count: u32,
+) -> *mut kernel::ffi::c_void {
+    for _ in 0..2 {
+        // SAFETY: By contract.
+        let start = unsafe { extra::vm_map_ram(pages, count, bindings::NUMA_NO_NODE) };
+        if !start.is_null() {
+            return start;
+        }
+        // Address space that is free but not flushed yet is had the next time.
+        // SAFETY: Sleeps.
+        unsafe { extra::vm_unmap_aliases() };
+    }
+    // SAFETY: By contract.
+    unsafe { extra::vm_map_ram(pages, count, bindings::NUMA_NO_NODE) }
 }
 
 /// Contiguous private memory.
@@ -183,7 +186,7 @@ impl Buffer {
         }
         let count = u32::try_from(pages).map_err(|_| ENOMEM)?;
         // SAFETY: A folio of one page begins with it, so this is an array of pages.
-        let start = unsafe { extra::erofs_helper_map_pages(list.0.as_mut_ptr().cast(), count) };
+        let start = unsafe { map_pages(list.0.as_mut_ptr().cast(), count) };
         // INVARIANT: A mapping of all of them.
         Ok(Self {
             start: NonNull::new(start.cast()).ok_or(ENOMEM)?,
@@ -270,7 +273,7 @@ impl Drop for Buffer {
             Folios::One(folio) => put_folio(self.pages.trailing_zeros(), *folio),
             Folios::Many(folios) => {
                 // SAFETY: By the type invariant; the mapping is not used any more.
-                unsafe { extra::erofs_helper_unmap_pages(self.start.as_ptr().cast(), self.pages) };
+                unsafe { extra::vm_unmap_ram(self.start.as_ptr().cast(), self.pages) };
                 drop(Many(core::mem::take(folios)));
             }
         }
@@ -294,9 +297,7 @@ pub(super) struct Filler(NonNull<bindings::folio>);
 
 impl Filler {
     pub(super) fn new(need: Need) -> Result<Self> {
-        // SAFETY: Plain allocation.
-        let folio = unsafe { extra::erofs_helper_alloc_private(need.gfp(), 0) };
-        NonNull::new(folio).map(Self).ok_or(ENOMEM)
+        take_folio(0, need.gfp()).map(Self).ok_or(ENOMEM)
     }
 
     pub(super) fn page(&self) -> *mut bindings::page {
@@ -306,7 +307,6 @@ impl Filler {
 
 impl Drop for Filler {
     fn drop(&mut self) {
-        // SAFETY: Nobody else has a reference.
-        unsafe { extra::erofs_helper_put_private(self.0.as_ptr()) };
+        put_folio(0, self.0);
     }
 }

@@ -15,10 +15,12 @@ use super::{
     extra,
     folio::Part,
     private::{
+        map_pages,
         Buffer,
         Filler,
         Need, //
     },
+    reused::RVec,
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
@@ -65,7 +67,7 @@ enum Memory {
     Mapped {
         base: NonNull<u8>,
         pages: u32,
-        _fillers: KVec<Filler>,
+        _fillers: RVec<Filler>,
     },
     /// Private memory.
     Apart { _buffer: Buffer },
@@ -125,8 +127,8 @@ impl Target {
         let offset = first.part.offset().wrapping_sub(first.at) & mask;
         let count = offset.saturating_add(len).div_ceil(PAGE_SIZE);
         let pages = u32::try_from(count).map_err(|_| ENOMEM)?;
-        let mut list = KVec::<*mut bindings::page>::with_capacity(count, need.flags())?;
-        let mut fillers = KVec::<Filler>::new();
+        let mut list = RVec::<*mut bindings::page>::with_capacity(count, need.flags())?;
+        let mut fillers = RVec::<Filler>::new();
         let mut gaps = count;
 
         for placed in parts {
@@ -150,7 +152,7 @@ impl Target {
         Self::fill(&mut list, &mut fillers, count, count, need)?;
 
         // SAFETY: `list` has `count` pages, which are alive as long as the parts and the fillers.
-        let base = unsafe { extra::erofs_helper_map_pages(list.as_mut_ptr(), pages) };
+        let base = unsafe { map_pages(list.as_mut_ptr(), pages) };
         let base = NonNull::new(base.cast::<u8>()).ok_or(ENOMEM)?;
         // INVARIANT: The pages' bytes from `offset` on are those of parts, or of fillers.
         Ok(Some(Self {
@@ -167,14 +169,14 @@ impl Target {
 
     /// Appends fillers up to page `end` of `count`.
     fn fill(
-        list: &mut KVec<*mut bindings::page>,
-        fillers: &mut KVec<Filler>,
+        list: &mut RVec<*mut bindings::page>,
+        fillers: &mut RVec<Filler>,
         end: usize,
         count: usize,
         need: Need,
     ) -> Result {
         if list.len() < end && fillers.capacity() == 0 {
-            *fillers = KVec::with_capacity(count, need.flags())?;
+            *fillers = RVec::with_capacity(count, need.flags())?;
         }
         while list.len() < end {
             let filler = Filler::new(need)?;
@@ -240,13 +242,13 @@ impl Drop for Target {
     fn drop(&mut self) {
         if let Memory::Mapped { base, pages, .. } = &self.memory {
             // SAFETY: By the type invariant; it is not used any more.
-            unsafe { extra::erofs_helper_unmap_pages(base.as_ptr().cast(), *pages) };
+            unsafe { extra::vm_unmap_ram(base.as_ptr().cast(), *pages) };
         }
     }
 }
 
 /// Ends the reads of parts whose bytes are there. The target is gone.
-pub(crate) fn complete(parts: KVec<Placed>) {
+pub(crate) fn complete(parts: RVec<Placed>) {
     for placed in parts {
         placed.part.complete();
     }

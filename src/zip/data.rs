@@ -104,9 +104,10 @@ fn is_worth(
 /// Feeds the folios of the pages from `from` to `to`, as far as they can be had.
 fn grab<B: Backing>(request: &mut Request<'_, B>, mapping: Mapping<'_>, from: u64, to: u64) {
     let mut pos = from;
+    let empty = !mapping.has_pages(from, to);
     while pos < to {
         let mut len = PAGE;
-        if let Some(folio) = mapping.grab(pos, to) {
+        if let Some(folio) = mapping.grab(pos, to, empty) {
             len = folio.size() as u64;
             // Nobody has asked for it.
             if request.feed(folio).is_err() {

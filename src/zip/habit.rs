@@ -4,16 +4,25 @@
 //!
 //! A page out of the middle of an extent costs decoding all that is before it, half of the extent
 //! on average. Decoding all of it into the page cache costs twice as much and a page each: that
-//! is well spent on those who come back, and wasted on those who do not. So the first time an
-//! extent is touched only what is asked for is decoded, and the second time all of it. What tells
-//! is the page cache itself: there is a page of the extent already. Where that happens often in a
-//! file it is not waited for any more: all extents are decoded whole at once.
+//! is well spent on those who come back, and wasted on those who do not. So the second time an
+//! extent is touched all of it is decoded. What tells is the page cache itself: there is a page of
+//! the extent already.
+//!
+//! The first time, all of it is decoded if what is saved thereby is worth more than what it costs:
+//! the whole extent, if somebody comes back, against what is behind the page. How likely that is
+//! follows from how often it happened in the file; as long as nothing is known, it is taken for
+//! likely. Extents are touched again the more often the longer somebody goes on to read at random,
+//! and the more pages they have: so what was seen until now counts as often as there are pages, if
+//! these are not many.
 //!
 //! For the counters, what was decoded is remembered in a small table that all mounts share: a lossy
 //! one, without locks.
 
 use super::Mount;
-use crate::vfs::folio::Mapping;
+use crate::vfs::{
+    folio::Mapping,
+    PAGE_SHIFT, //
+};
 use core::sync::atomic::{
     AtomicU32,
     Ordering, //
@@ -30,11 +39,13 @@ pub(super) struct Habit {
 /// After so many touches older ones count half.
 const MEMORY: u32 = 1024;
 
-/// So many times may an extent be touched once for each that is touched again.
-const OFTEN: u32 = 8;
+/// If one touch in so many is the second one of a large extent, it is certain to happen.
+const OFTEN: u64 = 12;
 
-/// Before so many are touched again nothing is known.
-const ENOUGH: u32 = 4;
+/// What is known at the beginning counts as so many touches,
+const PRIOR: u64 = 16;
+/// so many of them second ones.
+const PRIOR_AGAIN: u64 = 14;
 
 impl Habit {
     /// Nothing is known.
@@ -68,7 +79,13 @@ impl Habit {
             self.first.store(first >> 1, Ordering::Relaxed);
             self.again.store(again >> 1, Ordering::Relaxed);
         }
-        known || (again >= ENOUGH && again.saturating_mul(OFTEN) >= first)
+        let all = u64::from(first.saturating_add(again)).saturating_add(PRIOR);
+        let costs = own.1.saturating_sub(to);
+        let saves = own.1.saturating_sub(own.0);
+        let likely = u64::from(again)
+            .saturating_mul(OFTEN.min(saves >> PAGE_SHIFT))
+            .saturating_add(PRIOR_AGAIN);
+        known || costs.saturating_mul(all) <= saves.saturating_mul(likely)
     }
 }
 

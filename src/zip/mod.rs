@@ -67,7 +67,8 @@
 //!
 //! A request that nobody waits for allocates without reclaim, and fails its folios if that is too
 //! little: they are read again by those who need them, with reclaim. Jobs in the workqueue
-//! allocate without I/O, since reclaim may wait for what they decode.
+//! allocate without I/O, since reclaim may wait for what they decode. Objects that live as long as
+//! a request are small and come from memory that is [reused](crate::vfs::reused), as buffers do.
 //!
 //! There are as many decoders as the module's parameters say. A job that finds none waits until
 //! one comes back, which it does soon, as decoding waits for nothing: so whoever waits for a page

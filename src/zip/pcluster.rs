@@ -25,6 +25,7 @@ use crate::{
             Buffer,
             Need, //
         },
+        reused::RVec,
         target::{
             self,
             Placed,
@@ -69,7 +70,7 @@ impl Key {
 /// What one request wants of a pcluster.
 pub(super) struct Share {
     /// The parts to fill, in order.
-    parts: KVec<Placed>,
+    parts: RVec<Placed>,
     /// Up to where to decode: the end of the last of them, or of the extent if that is near.
     end: usize,
     /// That is where the pcluster ends as well.
@@ -86,7 +87,7 @@ impl Share {
     /// `len` is that of the extent, if all of it is known, and `exact` says that the pcluster
     /// decodes to no more. `kept` is for whom its encoded bytes are kept.
     pub(super) fn new(
-        parts: KVec<Placed>,
+        parts: RVec<Placed>,
         len: Option<usize>,
         exact: bool,
         start: usize,
@@ -159,7 +160,7 @@ pub(super) struct Pcluster {
 /// Those who want something of a pcluster.
 struct Waiting {
     /// Others than the one for whom it is being decoded.
-    shares: KVec<Share>,
+    shares: RVec<Share>,
     /// Up to where that can be used. Nobody knows while it is read; zero if it is too late.
     reach: usize,
 }
@@ -173,7 +174,7 @@ const FOUND: usize = 64;
 impl Pcluster {
     /// One with its first share.
     pub(super) fn new(key: Key, share: Share, need: Need) -> Result<Arc<Self>> {
-        let mut shares = KVec::with_capacity(SHARES, need.flags())?;
+        let mut shares = RVec::with_capacity(SHARES, need.flags())?;
         shares.push_within_capacity(share).map_err(|_| ENOMEM)?;
         Arc::pin_init(
             pin_init!(Self {
@@ -196,7 +197,7 @@ impl Pcluster {
     }
 
     /// All others, when it has been decoded. Nobody can join any more.
-    fn others(&self) -> KVec<Share> {
+    fn others(&self) -> RVec<Share> {
         let mut waiting = self.waiting.lock();
         waiting.reach = 0;
         core::mem::take(&mut waiting.shares)
@@ -399,7 +400,7 @@ fn decode_share(
     first_block: usize,
     share: &Share,
     others: Option<&Pcluster>,
-) -> core::result::Result<KVec<Share>, Failure> {
+) -> core::result::Result<RVec<Share>, Failure> {
     let mut target =
         Target::new(&share.parts, share.end, Need::Wanted).map_err(|_| Failure::NoMemory)?;
     let began = workers::now();

@@ -64,6 +64,10 @@ use crate::{
             Buffer,
             Need, //
         },
+        reused::{
+            RBox,
+            RVec, //
+        },
         target::Placed,
         workers, //
     }, //
@@ -79,7 +83,7 @@ const KEPT: usize = 8;
 /// A share that is being made.
 struct Open {
     extent: ZipExtent,
-    parts: KVec<Placed>,
+    parts: RVec<Placed>,
 }
 
 /// A request to read folios of one file, in ascending order.
@@ -135,15 +139,15 @@ impl<'a, B: Backing> Request<'a, B> {
         pages: usize,
         wait: bool,
         soon: bool,
-    ) -> Result<KBox<Self>> {
+    ) -> Result<RBox<Self>> {
         let most = if wait || workers::processors() == 1 {
             KEPT
         } else {
             usize::from(soon)
         };
         let need = if wait { Need::Wanted } else { Need::Ahead };
-        let request = KBox::<Self>::new_uninit(need.flags())?;
-        Ok(KBox::write(
+        let request = RBox::<Self>::new_uninit(need.flags())?;
+        Ok(RBox::write(
             request,
             Self {
                 inode,
@@ -326,7 +330,7 @@ impl<'a, B: Backing> Request<'a, B> {
             let pages = pages.min(self.pages.saturating_add(1) as u64) as usize;
             self.open = Some(Open {
                 extent: *extent,
-                parts: KVec::with_capacity(pages, self.need().flags())?,
+                parts: RVec::with_capacity(pages, self.need().flags())?,
             });
         }
         let open = self.open.as_mut().ok_or(EIO)?;
