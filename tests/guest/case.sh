@@ -93,18 +93,14 @@ use() {
 }
 
 # leaks: prints what kmemleak finds that nothing points to any more: what is
-# older than five seconds, and the same as when it looked before. It looks at
-# each page in use, and takes the lock of each object: little should be in use,
-# and nobody has to prove those locks right.
+# older than five seconds, and the same as when it looked before.
 leaks() {
 	echo 3 >/proc/sys/vm/drop_caches
-	echo 0 >/proc/sys/kernel/prove_locking
 	for _wait in 6 0; do
 		# It switches itself off when it has no memory.
 		echo scan >/sys/kernel/debug/kmemleak || echo "kmemleak does not scan"
 		sleep $_wait
 	done
-	echo 1 >/proc/sys/kernel/prove_locking
 	cat /sys/kernel/debug/kmemleak
 }
 

@@ -47,16 +47,17 @@ attach $image
 for source in /data/$image "$dev"; do
 	case $source in /dev/*) how=block ;; *) how=file ;; esac
 	fails "$how: mount" mount "$source" /mnt/failing ""
-	fails "$how: mount with options" mount "$source" /mnt/failing user_xattr,acl
-	fails "$how: fsmount" fsmount "$source" /mnt/failing
+	fails "$how: mount with options" --every 5 mount "$source" /mnt/failing user_xattr,acl
+	fails "$how: fsmount" --every 3 fsmount "$source" /mnt/failing
 	fails "$how: remount" remount "$source" /mnt/failing noacl
-	fails "$how: umount" umount "$source" /mnt/failing
-	for what in "link/27 link/4000" dir/20 "size/0 size/4097 size/large" "xattr/many xattr/511-900 xattr/acl"; do
+	for what in "link/27 link/4000" dir/20 "size/0 size/4097 size/8193" "xattr/many xattr/511-900 xattr/acl"; do
 		# shellcheck disable=SC2086 # several paths
 		fails "$how: $what" --allow EIO --allow EFAULT walk "$source" /mnt/failing $what
 	done
+	# The driver asks for none to unmount.
 	everywhere
-	fails "$how: the page cache's too" --every 3 --allow EIO --allow EFAULT walk "$source" /mnt/failing dir/20 size/large
+	fails "$how: umount" umount "$source" /mnt/failing
+	fails "$how: the page cache's too" --every 7 --allow EIO --allow EFAULT walk "$source" /mnt/failing dir/20 size/large
 	# shellcheck disable=SC2086
 	below $of_module
 done
