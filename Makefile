@@ -2,7 +2,7 @@
 # The commands that a person types; `make help` lists them. The kernel's build
 # system reads Kbuild instead of this file.
 
-.PHONY: modules stock help demo shell test test-sanitized bench check install uninstall clean
+.PHONY: modules stock help demo shell test stress test-sanitized bench check install uninstall clean
 .NOTPARALLEL:
 
 # Not for the builds below: their own flags, their own jobs.
@@ -30,6 +30,9 @@ help:
 #:   IMAGE=FILE       with this image
 #: make test          builds, checks, and runs all tests, on the host and in guests
 #:   CASES='NAME ...' only these guest cases
+#: make stress        random reads of compressed images in a guest of 128 MB
+#:   MINUTES=20       for so long
+#:   SEED=N           the same choices again
 #: make test-sanitized
 #:                    the guest cases in a kernel built with clang that looks for
 #:                    wrong uses of memory and locks, and for leaks; 15 minutes to
@@ -43,10 +46,10 @@ help:
 #: make uninstall     takes it away again: the kernel's own driver is back
 #: make clean         removes what building left here
 #:
-#: demo, shell, test, bench and check need root, a Debian mirror that apt knows, and
-#: 4 GB in ${EROFS_CACHE:-~/.cache/erofs-rs}, where everything they fetch and
-#: make is kept. They load nothing into this machine's kernel and install
-#: nothing on it but mmdebstrap.
+#: demo, shell, test, stress, bench and check need root, a Debian mirror that
+#: apt knows, and 4 GB in ${EROFS_CACHE:-~/.cache/erofs-rs}, where everything
+#: they fetch and make is kept. They load nothing into this machine's kernel and
+#: install nothing on it but mmdebstrap.
 
 demo:
 	@scripts/demo "$(IMAGE)"
@@ -56,6 +59,9 @@ shell:
 
 test:
 	@tests/run $(CASES)
+
+stress:
+	@tests/run --stress $(or $(MINUTES),20) $(SEED)
 
 test-sanitized:
 	@tests/run --sanitized $(CASES)

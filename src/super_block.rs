@@ -336,7 +336,7 @@ impl Erofs {
                 errno(e.kind())
             }
         })?;
-        zip::Mount::new().map(Some)
+        zip::Mount::new(disk.compression.algorithms()).map(Some)
     }
 }
 

@@ -79,17 +79,21 @@ pub(crate) static OF_COMPRESSED_MOUNT: [Attribute<SuperBlock<Erofs>>; 4] = [
 /// `sync_decompress`: nobody's small reads are decoded by whoever reads.
 pub(crate) const SYNC_FORCE_OFF: u32 = 2;
 
-/// `drop_caches`: 1 is for cached data, 2 for what is kept of pclusters. There are a few buffers,
-/// which go together.
+/// `drop_caches`: 1 is for the data that is kept beside page caches, 2 for the memory that is kept
+/// to read and decode more, which is that of all mounts.
 fn drop_caches(sb: &SuperBlock<Erofs>, value: Value<'_>) -> Result {
     let what = value.number()?;
     if !(1..=3).contains(&what) {
         return Err(EINVAL);
     }
-    if let Some(mount) = &sb.data().zip {
-        mount.drop_caches();
+    if what & 1 != 0 {
+        if let Some(mount) = &sb.data().zip {
+            mount.drop_caches();
+        }
     }
-    pools::free();
+    if what & 2 != 0 {
+        pools::free();
+    }
     Ok(())
 }
 
@@ -98,12 +102,14 @@ fn zip_stats(sb: &SuperBlock<Erofs>, page: Page<'_>) -> Result<Shown> {
     let mount = sb.data().zip.as_ref().ok_or(EINVAL)?;
     let counters = &mount.counters;
     page.emit(format_args!(
-        "read_bytes {}\ndecoded_bytes {}\ndecoded_again {}\ncache_hits {}\ndecoder_ns {}\n",
+        "read_bytes {}\ndecoded_bytes {}\ndecoded_again {}\ncache_hits {}\ndecoder_ns {}\n\
+         encoded_hits {}\n",
         counters.read.get(),
         counters.decoded.get(),
         counters.again.get(),
         counters.hits.get(),
         counters.nanoseconds.get(),
+        counters.encoded.get(),
     ))
 }
 

@@ -367,6 +367,23 @@ static void sequential_cold(void)
 	finish();
 }
 
+/* One page, from where most programs begin. */
+static void first_cold(void)
+{
+	for (int i = 0; i < rounds; i++) {
+		size_t size;
+		int fd;
+
+		drop_caches();
+		fd = open_big(&size);
+		start();
+		read_at(fd, 4096, 0);
+		stop(1);
+		close(fd);
+	}
+	finish();
+}
+
 /* ARG reads. */
 static void random_cold(void)
 {
@@ -436,6 +453,43 @@ static void mmap_cold(void)
 		close(fd);
 	}
 	finish();
+}
+
+/* The seconds that processors have worked, all together. */
+static double processor_time(void)
+{
+	double user, nice, system, idle, wait, irq, soft;
+	FILE *file = fopen("/proc/stat", "r");
+
+	if (!file || fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &system, &idle, &wait, &irq, &soft) != 7)
+		fail("/proc/stat");
+	fclose(file);
+	return (user + nice + system + irq + soft) / sysconf(_SC_CLK_TCK);
+}
+
+/*
+ * ARG MiB of a cold file, by the clock: until its first page is there, then
+ * until all of it is; and what processors worked for it. In nanoseconds.
+ */
+static void timed_cold(void)
+{
+	const size_t step = 128 * KIB;
+	size_t size, most = strtoul(arg, NULL, 0) * MIB;
+	double worked = processor_time();
+	uint64_t from, first;
+	int fd = open_big(&size);
+
+	if (most > size)
+		most = size;
+	from = now();
+	read_at(fd, 4096, 0);
+	first = now() - from;
+	for (off_t pos = 0; pos + step <= most; pos += step)
+		read_at(fd, step, pos);
+	result("whole", now() - from);
+	result("first", first);
+	result("worked", (processor_time() - worked) * 1e9);
+	close(fd);
 }
 
 /* Of ARG bytes. */
@@ -625,9 +679,11 @@ static const struct {
 	{ "readdir", readdir_cold, 0 },
 	{ "files", files_cold, 0 },
 	{ "sequential", sequential_cold, 0 },
+	{ "first", first_cold, 0 },
 	{ "random", random_cold, 0 },
 	{ "listed", listed_cold, 0 },
 	{ "mmap", mmap_cold, 0 },
+	{ "timed", timed_cold, 0 },
 	{ "warm", read_warm, 0 },
 	{ "streams", streams_cold, 0 },
 	{ "xattr", xattr_warm, 0 },

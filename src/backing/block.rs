@@ -85,6 +85,11 @@ impl<'a> Backing for Block<'a> {
         len.saturating_add(mask) & !mask
     }
 
+    fn is_cached(self) -> bool {
+        // Bios go around the device's page cache.
+        false
+    }
+
     fn batch(self, pos: ImagePos, parts: usize, ahead: bool) -> Result<ReadBio<BlockDevice>> {
         let pos = self.position(pos).ok_or(EIO)?;
         Ok(ReadBio::of_device(self.device, pos, parts, ahead))

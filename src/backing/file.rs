@@ -99,6 +99,10 @@ impl<'a> Backing for &'a ImageFile {
         }
     }
 
+    fn is_cached(self) -> bool {
+        self.passing().is_some()
+    }
+
     fn batch(self, pos: ImagePos, parts: usize, _ahead: bool) -> Result<ReadBio<BackingFile>> {
         Ok(ReadBio::of_file(self.position(pos).ok_or(EIO)?, parts))
     }

@@ -9,20 +9,18 @@
 //!
 //! All of them fill a [`Target`] from its first byte to its last. `exact` says that the stream
 //! ends there as well, else it may go on. As the output is contiguous, matches are copied inside
-//! of it: there are no dictionaries, and what a decoder needs beside is small. It is kept for the
-//! next one ([`States`]), in bounded number; [`trim`] frees it.
+//! of it: there are no dictionaries, and what a decoder needs beside is small. It is bounded in
+//! number, and kept for the next one ([`States`]); [`trim`] frees it.
 
 use super::{
     extra,
+    params,
+    states::States,
     target::Target, //
 };
 use core::{
     ffi::c_void,
-    ptr::NonNull,
-    sync::atomic::{
-        AtomicPtr,
-        Ordering, //
-    }, //
+    ptr::NonNull, //
 };
 use kernel::ffi::c_int;
 
@@ -41,117 +39,81 @@ const TOO_SHORT: Failure = Failure::Corrupt("unexpected end of stream");
 /// What came of decoding.
 pub(crate) type Decoded = core::result::Result<(), Failure>;
 
-/// How many states of a decoder are kept.
-const KEPT: usize = 8;
-
-/// What decoders of a kind need: pointers to memory of one kind, for which `free` is.
-struct States {
-    kept: [AtomicPtr<c_void>; KEPT],
-    free: unsafe fn(NonNull<c_void>),
-}
-
-impl States {
-    const fn new(free: unsafe fn(NonNull<c_void>)) -> Self {
-        Self {
-            kept: [const { AtomicPtr::new(core::ptr::null_mut()) }; KEPT],
-            free,
-        }
-    }
-
-    /// One that is kept.
-    fn take(&self) -> Option<NonNull<c_void>> {
-        for slot in &self.kept {
-            if !slot.load(Ordering::Relaxed).is_null() {
-                let state = NonNull::new(slot.swap(core::ptr::null_mut(), Ordering::Acquire));
-                if state.is_some() {
-                    return state;
-                }
-            }
-        }
-        None
-    }
-
-    /// Keeps one, or frees it.
-    ///
-    /// # Safety
-    ///
-    /// `state` must be of the kind, and nobody else use it.
-    unsafe fn put(&self, state: NonNull<c_void>) {
-        for slot in &self.kept {
-            if slot
-                .compare_exchange(
-                    core::ptr::null_mut(),
-                    state.as_ptr(),
-                    Ordering::Release,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
-            {
-                return;
-            }
-        }
-        // SAFETY: By contract.
-        unsafe { (self.free)(state) };
-    }
-
-    /// Frees those that are kept: how many.
-    fn trim(&self) -> usize {
-        let mut states = 0usize;
-        while let Some(state) = self.take() {
-            // SAFETY: What is kept is of the kind, and this function's now.
-            unsafe { (self.free)(state) };
-            states = states.wrapping_add(1);
-        }
-        states
-    }
-
-    fn kept(&self) -> usize {
-        let mut states = 0usize;
-        for slot in &self.kept {
-            if !slot.load(Ordering::Relaxed).is_null() {
-                states = states.wrapping_add(1);
-            }
-        }
-        states
-    }
-}
-
-/// What there is, and about how many pages one takes.
-fn all() -> [Option<(&'static States, usize)>; 4] {
+/// What there is, and how many of each there may be.
+fn all() -> [Option<(&'static States, u32)>; 4] {
     [
         #[cfg(EROFS_ZIP_LZMA)]
-        Some((&LZMA, 7)),
+        Some((&LZMA, params::lzma_streams())),
         #[cfg(not(EROFS_ZIP_LZMA))]
         None,
         #[cfg(EROFS_ZIP_DEFLATE)]
-        Some((&DEFLATE, 11)),
+        Some((&DEFLATE, params::deflate_streams())),
         #[cfg(not(EROFS_ZIP_DEFLATE))]
         None,
         #[cfg(EROFS_ZIP_ZSTD)]
-        Some((&ZSTD, 40)),
+        Some((&ZSTD, params::zstd_streams())),
         #[cfg(not(EROFS_ZIP_ZSTD))]
         None,
         #[cfg(EROFS_ZIP_ZSTD)]
-        Some((&ZSTD_STREAM, 340)),
+        Some((&ZSTD_STREAM, params::zstd_streams())),
         #[cfg(not(EROFS_ZIP_ZSTD))]
         None,
     ]
 }
 
-/// Frees what is kept: about how many pages.
-pub(super) fn trim() -> usize {
+/// Lets there be as many states as the parameters say.
+///
+/// # Safety
+///
+/// To be called once, when these are settled and before anything is decoded.
+pub(super) unsafe fn init() {
+    for (states, most) in all().into_iter().flatten() {
+        // SAFETY: By contract.
+        unsafe { states.allow(most) };
+    }
+}
+
+/// Decoders that have states.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    #[cfg(EROFS_ZIP_LZMA)]
+    Lzma,
+    #[cfg(EROFS_ZIP_DEFLATE)]
+    Deflate,
+    #[cfg(EROFS_ZIP_ZSTD)]
+    Zstd,
+}
+
+/// Lets there be states of a kind before somebody waits for what they decode. It is no failure if
+/// there is no memory for them yet.
+pub(crate) fn prepare(kind: Kind) {
+    match kind {
+        #[cfg(EROFS_ZIP_LZMA)]
+        Kind::Lzma => drop(LZMA.get()),
+        #[cfg(EROFS_ZIP_DEFLATE)]
+        Kind::Deflate => drop(DEFLATE.get()),
+        #[cfg(EROFS_ZIP_ZSTD)]
+        Kind::Zstd => {
+            drop(ZSTD.get());
+            drop(ZSTD_STREAM.get());
+        }
+    }
+}
+
+/// Frees what is kept but for `least` of each kind: about how many pages.
+pub(super) fn trim(least: usize) -> usize {
     let mut pages = 0usize;
-    for (states, size) in all().into_iter().flatten() {
-        pages = pages.saturating_add(states.trim().saturating_mul(size));
+    for (states, _) in all().into_iter().flatten() {
+        pages = pages.saturating_add(states.trim(least));
     }
     pages
 }
 
-/// About how many pages are kept.
-pub(super) fn kept() -> usize {
+/// About how many pages are kept but for `least` of each kind.
+pub(super) fn kept(least: usize) -> usize {
     let mut pages = 0usize;
-    for (states, size) in all().into_iter().flatten() {
-        pages = pages.saturating_add(states.kept().saturating_mul(size));
+    for (states, _) in all().into_iter().flatten() {
+        pages = pages.saturating_add(states.kept(least));
     }
     pages
 }
@@ -163,6 +125,17 @@ pub(super) fn kept() -> usize {
 unsafe fn free_memory(state: NonNull<c_void>) {
     // SAFETY: By contract.
     unsafe { extra::erofs_helper_vfree(state.as_ptr()) };
+}
+
+/// Memory for a state; `first` says that there is no other.
+#[cfg(any(EROFS_ZIP_DEFLATE, EROFS_ZIP_ZSTD))]
+fn make_memory(size: usize, first: bool) -> *mut c_void {
+    let mut gfp = extra::CONST_GFP_NOFS;
+    if !first {
+        gfp |= extra::CONST_GFP_TRY;
+    }
+    // SAFETY: Plain allocation.
+    unsafe { extra::erofs_helper_vmalloc(size, gfp) }
 }
 
 /// LZ4.
@@ -190,29 +163,31 @@ pub(crate) fn lz4(input: &[u8], target: &mut Target, exact: bool) -> Decoded {
     }
 }
 
+/// How far back a match of MicroLZMA may reach: as far as images may say. The output is the
+/// dictionary, and no memory is needed for it.
 #[cfg(EROFS_ZIP_LZMA)]
-static LZMA: States = States::new(|state| {
-    // SAFETY: What is kept here was made by `lzma`.
-    unsafe { extra::xz_dec_microlzma_end(state.as_ptr().cast()) }
-});
+const LZMA_DICTIONARY: u32 = 8 << 20;
+
+#[cfg(EROFS_ZIP_LZMA)]
+static LZMA: States = States::new(
+    |_first| {
+        // SAFETY: Plain allocation.
+        unsafe { extra::xz_dec_microlzma_alloc(extra::xz_mode_XZ_SINGLE, LZMA_DICTIONARY).cast() }
+    },
+    |state| {
+        // SAFETY: By contract it was made above.
+        unsafe { extra::xz_dec_microlzma_end(state.as_ptr().cast()) }
+    },
+    7,
+);
 
 /// MicroLZMA.
 #[cfg(EROFS_ZIP_LZMA)]
 pub(crate) fn lzma(input: &[u8], target: &mut Target, exact: bool) -> Decoded {
-    /// How far back a match may reach: as far as images may say. The output is the dictionary, and
-    /// no memory is needed for it.
-    const DICTIONARY: u32 = 8 << 20;
-
     let (Ok(input_len), Ok(len)) = (u32::try_from(input.len()), u32::try_from(target.len())) else {
         return Err(CORRUPTED);
     };
-    let state = LZMA.take().or_else(|| {
-        // SAFETY: Plain allocation.
-        NonNull::new(unsafe {
-            extra::xz_dec_microlzma_alloc(extra::xz_mode_XZ_SINGLE, DICTIONARY).cast()
-        })
-    });
-    let state = state.ok_or(Failure::NoMemory)?;
+    let state = LZMA.get().ok_or(Failure::NoMemory)?;
     let mut buf = extra::xz_buf {
         in_: input.as_ptr(),
         in_pos: 0,
@@ -222,21 +197,20 @@ pub(crate) fn lzma(input: &[u8], target: &mut Target, exact: bool) -> Decoded {
         out_size: target.len(),
     };
 
-    // SAFETY: The state is this function's until it is put. The input cannot change, and the
-    // target is writable for its length, and stays in place between the calls.
+    // SAFETY: The state is this function's. The input cannot change, and the target is writable for
+    // its length, and stays in place between the calls.
     let end = unsafe {
         let decoder = state.as_ptr().cast();
         extra::xz_dec_microlzma_reset(decoder, input_len, len, c_int::from(exact));
-        let end = loop {
+        loop {
             let before = (buf.in_pos, buf.out_pos);
             let end = extra::xz_dec_microlzma_run(decoder, &raw mut buf);
             if end != extra::xz_ret_XZ_OK || before == (buf.in_pos, buf.out_pos) {
                 break end;
             }
-        };
-        LZMA.put(state);
-        end
+        }
     };
+    drop(state);
     if end == extra::xz_ret_XZ_STREAM_END && buf.out_pos == target.len() {
         Ok(())
     } else if end == extra::xz_ret_XZ_DATA_ERROR {
@@ -247,7 +221,15 @@ pub(crate) fn lzma(input: &[u8], target: &mut Target, exact: bool) -> Decoded {
 }
 
 #[cfg(EROFS_ZIP_DEFLATE)]
-static DEFLATE: States = States::new(free_memory);
+static DEFLATE: States = States::new(
+    |first| {
+        // SAFETY: Computes a number.
+        let size = unsafe { extra::zlib_inflate_workspacesize() };
+        make_memory(usize::try_from(size).unwrap_or(0), first)
+    },
+    free_memory,
+    11,
+);
 
 /// DEFLATE, raw.
 #[cfg(EROFS_ZIP_DEFLATE)]
@@ -255,14 +237,7 @@ pub(crate) fn deflate(input: &[u8], target: &mut Target, exact: bool) -> Decoded
     /// A window of 32 KiB, without a header. The kernel's decoder knows no other.
     const WINDOW_BITS: c_int = -15;
 
-    let memory = DEFLATE.take().or_else(|| {
-        // SAFETY: Plain allocation; the size is a constant's.
-        NonNull::new(unsafe {
-            let size = usize::try_from(extra::zlib_inflate_workspacesize()).unwrap_or(0);
-            extra::erofs_helper_vmalloc(size, extra::CONST_GFP_NOFS)
-        })
-    });
-    let memory = memory.ok_or(Failure::NoMemory)?;
+    let memory = DEFLATE.get().ok_or(Failure::NoMemory)?;
     let mut stream = extra::z_stream {
         next_in: input.as_ptr(),
         avail_in: input.len(),
@@ -272,7 +247,7 @@ pub(crate) fn deflate(input: &[u8], target: &mut Target, exact: bool) -> Decoded
         ..pin_init::zeroed()
     };
 
-    // SAFETY: The workspace is this function's until it is put, and as large as needed. The input
+    // SAFETY: The workspace is this function's, and as large as needed. The input
     // cannot change, and the target is writable for its length.
     let end = unsafe {
         let mut end = extra::zlib_inflateInit2(&raw mut stream, WINDOW_BITS);
@@ -280,9 +255,9 @@ pub(crate) fn deflate(input: &[u8], target: &mut Target, exact: bool) -> Decoded
             end = extra::zlib_inflate(&raw mut stream, extra::Z_SYNC_FLUSH as c_int);
             extra::zlib_inflateEnd(&raw mut stream);
         }
-        DEFLATE.put(memory);
         end
     };
+    drop(memory);
     let ended = end == extra::Z_STREAM_END as c_int || (end == extra::Z_OK as c_int && !exact);
     if ended && stream.avail_out == 0 {
         Ok(())
@@ -294,9 +269,25 @@ pub(crate) fn deflate(input: &[u8], target: &mut Target, exact: bool) -> Decoded
 }
 
 #[cfg(EROFS_ZIP_ZSTD)]
-static ZSTD: States = States::new(free_memory);
+static ZSTD: States = States::new(
+    |first| {
+        // SAFETY: Computes a number.
+        let size = unsafe { extra::zstd_dctx_workspace_bound() };
+        make_memory(size, first)
+    },
+    free_memory,
+    40,
+);
 #[cfg(EROFS_ZIP_ZSTD)]
-static ZSTD_STREAM: States = States::new(free_memory);
+static ZSTD_STREAM: States = States::new(
+    |first| {
+        // SAFETY: As above.
+        let size = unsafe { extra::zstd_dstream_workspace_bound(ZSTD_WINDOW) };
+        make_memory(size, first)
+    },
+    free_memory,
+    340,
+);
 
 /// The largest window of Zstandard that an image may ask for.
 #[cfg(EROFS_ZIP_ZSTD)]
@@ -324,19 +315,13 @@ fn zstd_frame(input: &[u8], target: &mut Target) -> core::result::Result<bool, F
     let Some(input) = input.get(..frame) else {
         return Ok(false);
     };
-    let memory = ZSTD
-        .take()
-        // SAFETY: Plain allocation.
-        .or_else(|| unsafe {
-            NonNull::new(extra::erofs_helper_vmalloc(size, extra::CONST_GFP_NOFS))
-        })
-        .ok_or(Failure::NoMemory)?;
+    let memory = ZSTD.get().ok_or(Failure::NoMemory)?;
 
-    // SAFETY: The memory is this function's until it is put, and as large as needed. The input
-    // cannot change, and the target is writable for its length.
+    // SAFETY: The memory is this function's, and as large as needed. The input cannot change, and
+    // the target is writable for its length.
     let done = unsafe {
         let context = extra::zstd_init_dctx(memory.as_ptr(), size);
-        let done = if context.is_null() {
+        if context.is_null() {
             0
         } else {
             extra::zstd_decompress_dctx(
@@ -346,10 +331,9 @@ fn zstd_frame(input: &[u8], target: &mut Target) -> core::result::Result<bool, F
                 input.as_ptr().cast(),
                 input.len(),
             )
-        };
-        ZSTD.put(memory);
-        done
+        }
     };
+    drop(memory);
     Ok(done == target.len())
 }
 
@@ -358,13 +342,7 @@ fn zstd_frame(input: &[u8], target: &mut Target) -> core::result::Result<bool, F
 fn zstd_stream(input: &[u8], target: &mut Target) -> Decoded {
     // SAFETY: Computes a number.
     let size = unsafe { extra::zstd_dstream_workspace_bound(ZSTD_WINDOW) };
-    let memory = ZSTD_STREAM
-        .take()
-        // SAFETY: Plain allocation.
-        .or_else(|| unsafe {
-            NonNull::new(extra::erofs_helper_vmalloc(size, extra::CONST_GFP_NOFS))
-        })
-        .ok_or(Failure::NoMemory)?;
+    let memory = ZSTD_STREAM.get().ok_or(Failure::NoMemory)?;
     let mut from = extra::zstd_in_buffer {
         src: input.as_ptr().cast(),
         size: input.len(),
@@ -376,8 +354,8 @@ fn zstd_stream(input: &[u8], target: &mut Target) -> Decoded {
         pos: 0,
     };
 
-    // SAFETY: The memory is this function's until it is put, and as large as needed. The input
-    // cannot change, and the target is writable for its length.
+    // SAFETY: The memory is this function's, and as large as needed. The input cannot change, and
+    // the target is writable for its length.
     let corrupt = unsafe {
         let stream = extra::zstd_init_dstream(ZSTD_WINDOW, memory.as_ptr(), size);
         let mut corrupt = stream.is_null();
@@ -389,9 +367,9 @@ fn zstd_stream(input: &[u8], target: &mut Target) -> Decoded {
                 break;
             }
         }
-        ZSTD_STREAM.put(memory);
         corrupt
     };
+    drop(memory);
     if corrupt {
         Err(CORRUPTED)
     } else if to.pos < to.size {

@@ -82,6 +82,8 @@ pub(crate) mod private;
 pub(crate) mod registration;
 pub(crate) mod shared;
 pub(crate) mod stat;
+mod states;
+pub(crate) mod store;
 pub(crate) mod super_block;
 pub(crate) mod sysfs;
 pub(crate) mod target;

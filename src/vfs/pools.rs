@@ -5,12 +5,15 @@
 //! C header: [`include/linux/shrinker.h`](srctree/include/linux/shrinker.h)
 //!
 //! Private buffers and the states of decoders are kept when they are not used ([`private`],
-//! [`decoders`]), a bounded number of them for all mounts together. The shrinker frees them when
-//! there is little memory, and with them whoever drops caches.
+//! [`decoders`]), and what has been read into such a buffer may be ([`store`]), a bounded number of
+//! them for all mounts together. The shrinker frees them when there is little memory, the first two
+//! at once, and with them whoever drops caches. A state of each kind stays as long as anything is
+//! mounted, lest there be none when there is no memory.
 
 use super::{
     decoders,
-    private, //
+    private,
+    store, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -28,11 +31,12 @@ unsafe impl Send for Pools {}
 unsafe impl Sync for Pools {}
 
 impl Pools {
-    /// Registers the shrinker; once.
+    /// Registers the shrinker; once, with the module's parameters settled.
     pub(crate) fn new(name: &'static core::ffi::CStr) -> Result<Self> {
-        // SAFETY: A constant string without conversions. What is returned is ours until it is
-        // registered.
+        // SAFETY: Nothing is decoded yet. A constant string without conversions. What is returned is
+        // ours until it is registered.
         unsafe {
+            decoders::init();
             let raw = bindings::shrinker_alloc(0, name.as_char_ptr());
             let shrinker = NonNull::new(raw).ok_or(ENOMEM)?;
             (*raw).count_objects = Some(count);
@@ -47,13 +51,20 @@ impl Drop for Pools {
     fn drop(&mut self) {
         // SAFETY: Registered by `new`.
         unsafe { bindings::shrinker_free(self.0.as_ptr()) };
-        free();
+        free_all();
+        store::free(usize::MAX);
     }
 }
 
-/// Frees all that is kept. Returns about how many pages that were.
+/// Frees the buffers and states that are kept. Returns about how many pages that were.
 pub(crate) fn free() -> usize {
-    private::trim().saturating_add(decoders::trim())
+    private::trim().saturating_add(decoders::trim(1))
+}
+
+/// Frees all of them: there is nothing mounted that could be decoded.
+pub(crate) fn free_all() {
+    private::trim();
+    decoders::trim(0);
 }
 
 /// # Safety
@@ -63,7 +74,9 @@ unsafe extern "C" fn count(
     _shrinker: *mut bindings::shrinker,
     _control: *mut bindings::shrink_control,
 ) -> c_ulong {
-    private::kept().saturating_add(decoders::kept())
+    private::kept()
+        .saturating_add(decoders::kept(1))
+        .saturating_add(store::pages())
 }
 
 /// # Safety
@@ -71,7 +84,10 @@ unsafe extern "C" fn count(
 /// Called by reclaim only.
 unsafe extern "C" fn scan(
     _shrinker: *mut bindings::shrinker,
-    _control: *mut bindings::shrink_control,
+    control: *mut bindings::shrink_control,
 ) -> c_ulong {
-    free()
+    // SAFETY: By contract; it is reclaim's.
+    let most = unsafe { (*control).nr_to_scan };
+    let freed = free();
+    freed.saturating_add(store::free(most.saturating_sub(freed)))
 }

@@ -39,6 +39,8 @@ pub(crate) struct Counters {
     pub(crate) hits: Counter,
     /// Nanoseconds in decoders.
     pub(crate) nanoseconds: Counter,
+    /// Pclusters that need not be read: their encoded bytes had been kept.
+    pub(crate) encoded: Counter,
 }
 
 impl Counters {
@@ -49,6 +51,7 @@ impl Counters {
             again: Counter::new(),
             hits: Counter::new(),
             nanoseconds: Counter::new(),
+            encoded: Counter::new(),
         }
     }
 }

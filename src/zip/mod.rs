@@ -10,8 +10,9 @@
 //! - The parts of one extent in one request are a [`Share`](pcluster::Share) of the pcluster that
 //!   encodes it.
 //! - A [`Pcluster`](pcluster::Pcluster) exists from when its first share is made until it is
-//!   decoded. While its bytes are read it is found by position ([`InFlight`](pcluster::InFlight)):
-//!   a second request that needs it adds its share, and the work is done once.
+//!   decoded. Until then it is found by position ([`InFlight`](pcluster::InFlight)): a second
+//!   request that needs it adds its share, and the work is done once. When it is being decoded
+//!   already, that goes for those who want no more than the one for whom it is.
 //! - A [`Decode`](pcluster::Decode) is the job of decoding one. It starts when the pcluster's last
 //!   byte is there, whatever else its request still waits for, so that several of one window are
 //!   decoded at a time on as many processors.
@@ -33,7 +34,8 @@
 //! was asked for, as far as folios can be had without waiting ([`habit`] says when).
 //!
 //! Extents do not end with pages. What is decoded of a page that is read later is kept for that
-//! ([`stash`]).
+//! ([`stash`]). So are, as `cache_strategy` says, the encoded bytes of pclusters that were decoded
+//! in part ([`encoded`]): whoever needs another part need not read them.
 //!
 //! Reads around the page cache ([`direct`]) are the same requests, with parts of private memory.
 //!
@@ -46,7 +48,8 @@
 //! only shared within a level: whoever holds one never waits for it.
 //!
 //! The lock of [`InFlight`](pcluster::InFlight) is taken before that of a pcluster; that of the
-//! [`stash`] is taken alone. All are spinlocks of process context.
+//! [`stash`] is taken alone. All are spinlocks of process context. What is kept of encoded bytes
+//! has no lock.
 //!
 //! # Completion
 //!
@@ -65,6 +68,10 @@
 //! A request that nobody waits for allocates without reclaim, and fails its folios if that is too
 //! little: they are read again by those who need them, with reclaim. Jobs in the workqueue
 //! allocate without I/O, since reclaim may wait for what they decode.
+//!
+//! There are as many decoders as the module's parameters say. A job that finds none waits until
+//! one comes back, which it does soon, as decoding waits for nothing: so whoever waits for a page
+//! may hold others, but never a decoder.
 
 #![forbid(unsafe_code)]
 
@@ -72,6 +79,7 @@ mod algorithms;
 pub(crate) mod counters;
 pub(crate) mod data;
 mod direct;
+mod encoded;
 mod habit;
 mod pcluster;
 mod request;
@@ -109,6 +117,7 @@ use core::sync::atomic::{
     Ordering, //
 };
 use counters::Counters;
+use encoded::Encoded;
 use habit::Habit;
 use kernel::{
     prelude::*,
@@ -145,29 +154,34 @@ pub(crate) struct Mount {
     in_flight: InFlight,
     #[pin]
     stash: Stash,
+    encoded: Encoded,
     /// What it has cost.
     pub(crate) counters: Counters,
     _counted: Counted,
 }
 
 impl Mount {
-    /// Frees what is kept of extents' ends.
+    /// Frees what is kept of pclusters, encoded and decoded.
     pub(crate) fn drop_caches(&self) {
+        self.encoded.clear();
         self.stash.clear();
     }
 
-    /// That of a new mount.
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    /// That of a new mount of an image that uses these algorithms.
+    pub(crate) fn new(algorithms: Algorithms) -> Result<Arc<Self>> {
         let in_flight = InFlight::new()?;
-        Arc::pin_init(
+        let mount = Arc::pin_init(
             pin_init!(Self {
                 in_flight <- in_flight,
                 stash <- Stash::new(),
+                encoded: Encoded::new(),
                 counters: Counters::new(),
                 _counted: Counted::new(),
             }),
             GFP_KERNEL,
-        )
+        )?;
+        algorithms::prepare(algorithms);
+        Ok(mount)
     }
 }
 
@@ -188,7 +202,7 @@ impl Drop for Counted {
     fn drop(&mut self) {
         // What is kept is for the others.
         if MOUNTS.fetch_sub(1, Ordering::Relaxed) == 1 {
-            pools::free();
+            pools::free_all();
         }
     }
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * readers DIR PROCESSES SECONDS [SEED [direct]]
+ * readers DIR[,DIR]... PROCESSES SECONDS [SEED [direct]]
  *
- * Reads the whole tree once, then lets several processes do random things to
- * it at the same time, each compared with what was read at first: read, mmap,
- * sendfile, stat, readlink, listing, lookups, and dropping caches in between.
+ * Reads the whole tree DIR once, then lets several processes do random things
+ * to it at the same time, each compared with what was read at first: read,
+ * mmap, sendfile, stat, readlink, listing, lookups, and dropping caches in
+ * between. Further DIRs must have the same contents, and are used as well: their
+ * inodes are learned, and what is in their files is compared with the first's.
  * The first difference ends it with exit status 1 and a line that says what.
  */
 #define _GNU_SOURCE
@@ -33,6 +35,10 @@ struct known {
 	uint64_t listing;	/* of a directory: the sum of its names */
 };
 
+/* In each of the trees the same paths in the same order. */
+static char *trees[64];
+static struct known *of_tree[64];
+static size_t ntrees;
 static struct known *known;
 static size_t count;
 static size_t *files, *dirs, nfiles, ndirs;
@@ -84,6 +90,27 @@ static int open_known(const struct known *k)
 	if (fd < 0)
 		wrong(k, "open", 0, 0);
 	return fd;
+}
+
+/* Of a further tree, whose inodes are its own. */
+static void learn_also(size_t tree)
+{
+	size_t skip = strlen(trees[0]);
+
+	of_tree[tree] = calloc(count, sizeof(*known));
+	for (size_t n = 0; n < count; n++) {
+		struct known *k = &of_tree[tree][n];
+
+		*k = of_tree[0][n];
+		if (asprintf(&k->path, "%s%s", trees[tree], of_tree[0][n].path + skip) < 0)
+			exit(1);
+		errno = 0;
+		if (lstat(k->path, &k->st) || k->st.st_mode != of_tree[0][n].st.st_mode ||
+		    (!S_ISDIR(k->st.st_mode) && k->st.st_size != of_tree[0][n].st.st_size))
+			wrong(k, "lstat", 0, 0);
+		if (S_ISDIR(k->st.st_mode))
+			k->listing = list(k);
+	}
 }
 
 static int learn(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -269,8 +296,11 @@ static unsigned long act(int number, time_t until)
 	unsigned long acts = 0;
 
 	for (; time(NULL) < until; acts++) {
-		const struct known *file = nfiles ? &known[files[chance(nfiles)]] : NULL;
+		const struct known *file;
 		unsigned int what = chance(100);
+
+		known = of_tree[chance(ntrees)];
+		file = nfiles ? &known[files[chance(nfiles)]] : NULL;
 
 		if (what < 10 && file && direct)
 			by_direct(file);
@@ -302,15 +332,23 @@ int main(int argc, char **argv)
 	time_t until;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: readers DIR PROCESSES SECONDS [SEED [direct]]\n");
+		fprintf(stderr, "usage: readers DIR[,DIR]... PROCESSES SECONDS [SEED [direct]]\n");
 		return 2;
 	}
 	processes = atoi(argv[2]);
 	direct = argc > 5;
-	if (chdir(argv[1]) || nftw(".", learn, 32, FTW_PHYS)) {
+	for (char *dir = strtok(argv[1], ","); dir; dir = strtok(NULL, ",")) {
+		if (ntrees == sizeof(trees) / sizeof(trees[0]))
+			return 2;
+		trees[ntrees++] = dir;
+	}
+	if (!ntrees || nftw(trees[0], learn, 32, FTW_PHYS)) {
 		perror(argv[1]);
 		return 1;
 	}
+	of_tree[0] = known;
+	for (size_t tree = 1; tree < ntrees; tree++)
+		learn_also(tree);
 	acts = mmap(NULL, processes * sizeof(*acts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	until = time(NULL) + atoi(argv[3]);
 	for (int n = 0; n < processes; n++) {
@@ -324,6 +362,6 @@ int main(int argc, char **argv)
 		failures += status != 0;
 	for (int n = 1; n < processes; n++)
 		acts[0] += acts[n];
-	printf("%d processes, %zu paths, %lu acts, %d failed\n", processes, count, acts[0], failures);
+	printf("%d processes, %zu paths, %lu acts, %d failed\n", processes, count * ntrees, acts[0], failures);
 	return failures != 0;
 }

@@ -13,6 +13,7 @@ import attributes
 import broken
 import clients
 import devices
+import internal
 import places
 import share
 import tree
@@ -34,6 +35,7 @@ SETS = (
     ("ztwin", ("prose",), ztwin.make),
     ("zcrafted", (), lambda m: zcrafted.make(m.to)),
     ("broken", (), broken.make),
+    ("internal", (), internal.make),
     ("zbroken", (), lambda m: zbroken.make(m.to)),
     ("composefs", ("all-kinds",), clients.composefs),
     ("layers", ("small", "merged"), clients.layers, clients.apex),

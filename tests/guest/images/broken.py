@@ -4,7 +4,8 @@
 A line of LIST has an image's name, where its error is to show, how it is to be
 mounted (file, block, both) and a pattern for the message that has to name the
 problem ('-': none needed). Where:
-  mount    it must not mount
+  mount    it must not mount, with the C driver's error
+  refused  it must not mount
   access   as with the C driver, whatever that is
   survive  nothing is compared
   alone    the same, and the C driver does not survive it: it is left out

@@ -10,7 +10,7 @@ FIELDS = {  # of the superblock: offset, format
     "fixed_nsec": (32, "I"), "volume_name": (64, "16s"), "blocks": (36, "I"), "meta_blkaddr": (40, "I"), "xattr_blkaddr": (44, "I"),
     "feature_incompat": (80, "I"), "available_compr_algs": (84, "H"), "extra_devices": (86, "H"),
     "devt_slotoff": (88, "H"), "dirblkbits": (90, "B"), "xattr_prefix_count": (91, "B"), "xattr_prefix_start": (92, "I"),
-    "packed_nid": (96, "Q"), "xattr_filter_reserved": (104, "B"), "rootnid_8b": (112, "Q"), "metabox_nid": (128, "Q"),
+    "packed_nid": (96, "Q"), "xattr_filter_reserved": (104, "B"), "ishare_xattr_prefix_id": (105, "B"), "rootnid_8b": (112, "Q"), "metabox_nid": (128, "Q"),
 }
 COMPACT = {
     "format": (0, "H"), "xattr_icount": (2, "H"), "mode": (4, "H"), "nlink": (6, "H"), "size": (8, "I"),
