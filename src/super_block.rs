@@ -342,7 +342,7 @@ impl Erofs {
                 errno(e.kind())
             }
         })?;
-        zip::Mount::new().map(Some)
+        zip::Mount::new(disk.compression.algorithms()).map(Some)
     }
 }
 

@@ -370,6 +370,23 @@ static void sequential_cold(void)
 	finish();
 }
 
+/* One page, from where most programs begin. */
+static void first_cold(void)
+{
+	for (int i = 0; i < rounds; i++) {
+		size_t size;
+		int fd;
+
+		drop_caches();
+		fd = open_big(&size);
+		start();
+		read_at(fd, 4096, 0);
+		stop(1);
+		close(fd);
+	}
+	finish();
+}
+
 /* ARG reads. */
 static void random_cold(void)
 {
@@ -665,6 +682,7 @@ static const struct {
 	{ "readdir", readdir_cold, 0 },
 	{ "files", files_cold, 0 },
 	{ "sequential", sequential_cold, 0 },
+	{ "first", first_cold, 0 },
 	{ "random", random_cold, 0 },
 	{ "listed", listed_cold, 0 },
 	{ "mmap", mmap_cold, 0 },

@@ -10,7 +10,7 @@
 
 struct workqueue_struct *erofs_helper_alloc_workqueue(const char *name)
 {
-	return alloc_workqueue("%s", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM,
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM,
 			       num_possible_cpus(), name);
 }
 

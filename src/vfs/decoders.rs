@@ -73,6 +73,33 @@ pub(super) unsafe fn init() {
     }
 }
 
+/// Decoders that have states.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    #[cfg(EROFS_ZIP_LZMA)]
+    Lzma,
+    #[cfg(EROFS_ZIP_DEFLATE)]
+    Deflate,
+    #[cfg(EROFS_ZIP_ZSTD)]
+    Zstd,
+}
+
+/// Lets there be states of a kind before somebody waits for what they decode. It is no failure if
+/// there is no memory for them yet.
+pub(crate) fn prepare(kind: Kind) {
+    match kind {
+        #[cfg(EROFS_ZIP_LZMA)]
+        Kind::Lzma => drop(LZMA.get()),
+        #[cfg(EROFS_ZIP_DEFLATE)]
+        Kind::Deflate => drop(DEFLATE.get()),
+        #[cfg(EROFS_ZIP_ZSTD)]
+        Kind::Zstd => {
+            drop(ZSTD.get());
+            drop(ZSTD_STREAM.get());
+        }
+    }
+}
+
 /// Frees what is kept but for `least` of each kind: about how many pages.
 pub(super) fn trim(least: usize) -> usize {
     let mut pages = 0usize;

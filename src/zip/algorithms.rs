@@ -3,16 +3,36 @@
 //! From the bytes of a pcluster to those of a file, by the encoding.
 
 use crate::{
-    ondisk::zip::Encoding,
+    ondisk::{
+        zip::Encoding,
+        Algorithms, //
+    },
     vfs::{
         decoders::{
             self,
             Decoded,
-            Failure, //
+            Failure,
+            Kind, //
         },
         target::Target, //
     }, //
 };
+
+/// Gets ready to decode these.
+pub(super) fn prepare(algorithms: Algorithms) {
+    for (algorithm, kind) in [
+        #[cfg(EROFS_ZIP_LZMA)]
+        (Algorithms::LZMA, Kind::Lzma),
+        #[cfg(EROFS_ZIP_DEFLATE)]
+        (Algorithms::DEFLATE, Kind::Deflate),
+        #[cfg(EROFS_ZIP_ZSTD)]
+        (Algorithms::ZSTD, Kind::Zstd),
+    ] {
+        if algorithms.contains(algorithm) {
+            decoders::prepare(kind);
+        }
+    }
+}
 
 /// Decodes `encoded` into all of `target`. `exact` says that there is no more; `first_block` is how
 /// many bytes the pcluster has in its first block.

@@ -31,7 +31,8 @@ use crate::{
         mapping::{
             MappingOperations,
             Readahead, //
-        }, //
+        },
+        trace, //
     },
     volume::On, //
 };
@@ -49,8 +50,8 @@ const PAGE: u64 = vfs::PAGE_SIZE as u64;
 /// From so many pages on a window is not that of a single read in the middle of a file.
 const SEQUENCE: usize = 8;
 
-/// Up to so many pages a window is what somebody reads just now.
-const SMALL: usize = 3;
+/// Up to so many pages a window is what somebody reads just now: the first one of a file has as many.
+const SMALL: usize = 4;
 
 /// How far an extent may reach beyond what is asked for to be read whole.
 const REACH: u64 = 1 << 20;
@@ -128,6 +129,7 @@ impl<K: On> MappingOperations for Compressed<K> {
     type Fs = Erofs;
 
     fn read_folio(inode: &INode<Erofs>, folio: LockedFolio<'_>) -> Result {
+        trace::read_folio(inode, inode.data().nid().get(), &folio, false);
         let (file, mount) = parts(inode).ok_or(EIO)?;
         let volume = K::volume(inode.super_block()).ok_or(EIO)?;
         let mut request = Request::new(inode, file, mount, volume, 1, true, true)?;
@@ -136,6 +138,7 @@ impl<K: On> MappingOperations for Compressed<K> {
     }
 
     fn readahead(inode: &INode<Erofs>, window: &mut Readahead<'_>) {
+        trace::readahead(inode, inode.data().nid().get(), window, false);
         let Some((file, mount)) = parts(inode) else {
             return;
         };

@@ -162,10 +162,10 @@ impl Mount {
         self.stash.clear();
     }
 
-    /// That of a new mount.
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    /// That of a new mount of an image that uses these algorithms.
+    pub(crate) fn new(algorithms: Algorithms) -> Result<Arc<Self>> {
         let in_flight = InFlight::new()?;
-        Arc::pin_init(
+        let mount = Arc::pin_init(
             pin_init!(Self {
                 in_flight <- in_flight,
                 stash <- Stash::new(),
@@ -174,7 +174,9 @@ impl Mount {
                 _counted: Counted::new(),
             }),
             GFP_KERNEL,
-        )
+        )?;
+        algorithms::prepare(algorithms);
+        Ok(mount)
     }
 }
 

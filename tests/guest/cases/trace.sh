@@ -1,4 +1,4 @@
-# guest: --driver none --load loop --data $IMAGES/valid
+# guest: --driver none --load loop --data $IMAGES/valid --disk $IMAGES/zipped/lz4-64k.erofs
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Tracepoints: the events of the C driver, with the same fields, when the same
@@ -70,6 +70,15 @@ for kind in block file; do
 	done
 	check "$kind: mappings are found as with '$A'" sh -c "grep -vxFf /tmp/maps.$A /tmp/maps.$B | grep . && exit 1; exit 0"
 done
+
+# Compressed files are read by other functions.
+mnt mount /dev/vda $m -o ""
+echo >$t/trace
+echo 1 >$t/events/erofs/enable
+cat $m/size/large >/dev/null
+echo 0 >$t/events/erofs/enable
+mnt umount $m
+check "reads of compressed files are traced" grep -q 'erofs_readahead: .* raw = 0' $t/trace
 
 # Nobody listens: nothing is written.
 mnt mount /data/checksum-b512.erofs $m
