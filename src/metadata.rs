@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 use crate::{
+    backing,
     ondisk::{
         self,
         MetaPos, //
@@ -45,22 +46,7 @@ pub(crate) fn bytes(sb: &SuperBlock<Erofs>, pos: MetaPos) -> Result<PageBytes> {
 /// Copies bytes from `pos` on, from as many pages as it takes. Returns how many there are until
 /// the metadata ends.
 pub(crate) fn copy_to(sb: &SuperBlock<Erofs>, pos: MetaPos, out: &mut [u8]) -> Result<usize> {
-    let mut done = 0usize;
-    while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        let pos = pos.checked_add(done as u64).ok_or(EIO)?;
-        let bytes = match bytes(sb, pos) {
-            Ok(bytes) => bytes,
-            Err(_) if done > 0 => break,
-            Err(e) => return Err(e),
-        };
-        let len = bytes.len().min(rest.len());
-        let Some(rest) = rest.get_mut(..len).filter(|rest| !rest.is_empty()) else {
-            break;
-        };
-        bytes.copy_to(0, rest).ok_or(EIO)?;
-        done = done.saturating_add(len);
-    }
-    Ok(done)
+    backing::copy_to(out, |at| bytes(sb, pos.checked_add(at).ok_or(EIO)?))
 }
 
 /// Why something cannot be read out of metadata: read errors as they are, and what is wrong with

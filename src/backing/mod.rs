@@ -130,23 +130,31 @@ impl Image<'_> {
     /// Copies bytes from `pos` on, from as many pages as it takes. Returns how many there are
     /// until the image ends.
     pub(crate) fn copy_to(self, pos: ImagePos, out: &mut [u8]) -> Result<usize> {
-        let mut done = 0usize;
-        while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let pos = pos.checked_add(done as u64).ok_or(EIO)?;
-            let bytes = match self.bytes(pos) {
-                Ok(bytes) => bytes,
-                Err(_) if done > 0 => break,
-                Err(e) => return Err(e),
-            };
-            let len = bytes.len().min(rest.len());
-            let Some(rest) = rest.get_mut(..len).filter(|rest| !rest.is_empty()) else {
-                break;
-            };
-            bytes.copy_to(0, rest).ok_or(EIO)?;
-            done = done.saturating_add(len);
-        }
-        Ok(done)
+        copy_to(out, |at| self.bytes(pos.checked_add(at).ok_or(EIO)?))
     }
+}
+
+/// Copies bytes, of which `bytes` gives those from a number on that is counted from the first one.
+/// Returns how many there are until it gives no more.
+pub(crate) fn copy_to(
+    out: &mut [u8],
+    mut bytes: impl FnMut(u64) -> Result<PageBytes>,
+) -> Result<usize> {
+    let mut done = 0usize;
+    while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        let bytes = match bytes(done as u64) {
+            Ok(bytes) => bytes,
+            Err(_) if done > 0 => break,
+            Err(e) => return Err(e),
+        };
+        let len = bytes.len().min(rest.len());
+        let Some(rest) = rest.get_mut(..len).filter(|rest| !rest.is_empty()) else {
+            break;
+        };
+        bytes.copy_to(0, rest).ok_or(EIO)?;
+        done = done.saturating_add(len);
+    }
+    Ok(done)
 }
 
 impl View for PageBytes {

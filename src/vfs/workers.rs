@@ -5,9 +5,9 @@
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 //!
 //! One queue serves all mounts. It is unbound, so that as many items run at a time as there are
-//! processors, wherever their data has arrived, and no more, as none waits for another; and it has
-//! a thread of its own for when there is no memory to make one, since reclaim may wait for a page
-//! that an item decodes.
+//! processors, wherever their data has arrived, and no more, as none waits for another but for
+//! its decoder ([`states`](super::states)); and it has a thread of its own for when there is no
+//! memory to make one, since reclaim may wait for a page that an item decodes.
 
 use super::extra;
 use core::{

@@ -66,6 +66,11 @@ impl Encoded {
         }
     }
 
+    /// What tells the mount from all others.
+    pub(super) fn owner(&self) -> u64 {
+        self.owner
+    }
+
     fn name(&self, key: &Key) -> Name {
         let kind = u64::from(key.len) << 16 | (key.level as u64) << 8 | key.encoding as u64;
         Name {

@@ -79,8 +79,7 @@ static DECODED: [AtomicU32; REMEMBERED] = [const { AtomicU32::new(0) }; REMEMBER
 
 /// Whether the pcluster of `mount` at `pos` was decoded not long ago. It is from now on.
 pub(super) fn decoded(mount: &Mount, pos: u64) -> bool {
-    let key = core::ptr::from_ref(mount).addr() as u64;
-    let hash = (key ^ pos)
+    let hash = (mount.encoded.owner().rotate_left(40) ^ pos)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
         .rotate_left(20)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15);

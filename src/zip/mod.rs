@@ -10,8 +10,9 @@
 //! - The parts of one extent in one request are a [`Share`](pcluster::Share) of the pcluster that
 //!   encodes it.
 //! - A [`Pcluster`](pcluster::Pcluster) exists from when its first share is made until it is
-//!   decoded. While its bytes are read it is found by position ([`InFlight`](pcluster::InFlight)):
-//!   a second request that needs it adds its share, and the work is done once.
+//!   decoded. Until then it is found by position ([`InFlight`](pcluster::InFlight)): a second
+//!   request that needs it adds its share, and the work is done once. When it is being decoded
+//!   already, that goes for those who want no more than the one for whom it is.
 //! - A [`Decode`](pcluster::Decode) is the job of decoding one. It starts when the pcluster's last
 //!   byte is there, whatever else its request still waits for, so that several of one window are
 //!   decoded at a time on as many processors.
@@ -67,6 +68,10 @@
 //! A request that nobody waits for allocates without reclaim, and fails its folios if that is too
 //! little: they are read again by those who need them, with reclaim. Jobs in the workqueue
 //! allocate without I/O, since reclaim may wait for what they decode.
+//!
+//! There are as many decoders as the module's parameters say. A job that finds none waits until
+//! one comes back, which it does soon, as decoding waits for nothing: so whoever waits for a page
+//! may hold others, but never a decoder.
 
 #![forbid(unsafe_code)]
 

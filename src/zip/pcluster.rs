@@ -19,6 +19,7 @@ use crate::{
     vfs::{
         self,
         decoders::Failure,
+        folio::Part,
         incoming::Job,
         private::{
             Buffer,
@@ -75,6 +76,8 @@ pub(super) struct Share {
     exact: bool,
     /// Others may want what this one does not.
     in_part: bool,
+    /// There is one part, the end of the extent.
+    is_end: bool,
     /// Where in a block of the file the extent begins.
     start: usize,
 }
@@ -95,12 +98,24 @@ impl Share {
             .unwrap_or(asked);
         let before = parts.first().is_some_and(|placed| placed.at > 0);
         Self {
+            is_end: before && parts.len() == 1 && len == Some(asked),
             in_part: (kept.after && len != Some(end)) || (kept.before && before),
             parts,
             end,
             exact: exact && len == Some(end),
             start,
         }
+    }
+
+    /// Lets `fill` fill it if it is the end of an extent. Gives it back if that does not.
+    pub(super) fn or_end(mut self, fill: impl FnOnce(usize, Part) -> Option<Part>) -> Option<Self> {
+        if self.is_end {
+            let Placed { at, part } = self.parts.pop()?;
+            let part = fill(at, part)?;
+            // There was room for it.
+            let _ = self.parts.push_within_capacity(Placed { at, part });
+        }
+        Some(self)
     }
 
     /// Copies a plain pcluster.
@@ -133,19 +148,26 @@ impl Share {
     }
 }
 
-/// A pcluster that is being read.
+/// A pcluster that is being read and decoded.
 #[pin_data]
 pub(super) struct Pcluster {
     key: Key,
-    /// `None` once it is being decoded.
     #[pin]
-    shares: SpinLock<Option<KVec<Share>>>,
+    waiting: SpinLock<Waiting>,
+}
+
+/// Those who want something of a pcluster.
+struct Waiting {
+    /// Others than the one for whom it is being decoded.
+    shares: KVec<Share>,
+    /// Up to where that can be used. Nobody knows while it is read; zero if it is too late.
+    reach: usize,
 }
 
 /// How many requests can share a pcluster; more read it again.
 const SHARES: usize = 4;
 
-/// How many pclusters of a mount can be found; more are read by whoever needs them.
+/// How many pclusters of a mount can be found; others are read by whoever needs them.
 const FOUND: usize = 64;
 
 impl Pcluster {
@@ -156,10 +178,28 @@ impl Pcluster {
         Arc::pin_init(
             pin_init!(Self {
                 key,
-                shares <- new_spinlock!(Some(shares)),
+                waiting <- new_spinlock!(Waiting {
+                    shares,
+                    reach: usize::MAX,
+                }),
             }),
             need.flags(),
         )
+    }
+
+    /// The one who wants most: to be decoded for now. Who wants no more may still join.
+    fn next(&self) -> Option<Share> {
+        let mut waiting = self.waiting.lock();
+        let next = longest(&waiting.shares).and_then(|index| waiting.shares.remove(index).ok());
+        waiting.reach = next.as_ref().map_or(0, |share| share.end);
+        next
+    }
+
+    /// All others, when it has been decoded. Nobody can join any more.
+    fn others(&self) -> KVec<Share> {
+        let mut waiting = self.waiting.lock();
+        waiting.reach = 0;
+        core::mem::take(&mut waiting.shares)
     }
 }
 
@@ -178,35 +218,42 @@ impl InFlight {
         }))
     }
 
-    /// Adds `share` to the pcluster with this key, if it is being read; gives it back if not.
+    /// Adds `share` to the pcluster with this key, if it is being read, or decoded as far as that;
+    /// gives it back if not.
     pub(super) fn join(&self, key: &Key, share: Share) -> Option<Share> {
         let found = self.found.lock();
         for pcluster in found.iter() {
             if pcluster.key != *key {
                 continue;
             }
-            return match &mut *pcluster.shares.lock() {
-                Some(shares) => shares.push_within_capacity(share).err().map(|e| e.0),
-                None => Some(share),
-            };
+            let mut waiting = pcluster.waiting.lock();
+            if share.end > waiting.reach {
+                return Some(share);
+            }
+            let pushed = waiting.shares.push_within_capacity(share);
+            return pushed.err().map(|e| e.0);
         }
         Some(share)
     }
 
     /// Lets others find `pcluster`.
     pub(super) fn add(&self, pcluster: &Arc<Pcluster>) {
-        // If there are too many nobody finds it.
-        let _ = self.found.lock().push_within_capacity(pcluster.clone());
+        let mut found = self.found.lock();
+        // If there are too many, the last ones are looked for: where the next request begins.
+        let full = found.len() == FOUND;
+        let gone = full.then(|| found.remove(0).ok());
+        let _ = found.push_within_capacity(pcluster.clone());
+        drop(found);
+        drop(gone);
     }
 
-    /// Nobody finds it any more: its shares.
-    fn close(&self, pcluster: &Arc<Pcluster>) -> KVec<Share> {
+    /// Nobody finds it any more.
+    fn remove(&self, pcluster: &Arc<Pcluster>) {
         let mut found = self.found.lock();
         let index = found.iter().position(|other| Arc::ptr_eq(other, pcluster));
-        // Given up after the lock: the last reference is the caller's anyway.
-        let _gone = index.and_then(|index| found.remove(index).ok());
+        let gone = index.and_then(|index| found.remove(index).ok());
         drop(found);
-        pcluster.shares.lock().take().unwrap_or_default()
+        drop(gone);
     }
 }
 
@@ -261,31 +308,50 @@ impl Job for Decode {
     type Output = core::result::Result<(), Failed>;
 
     fn run(self, data: Option<Buffer>) -> Self::Output {
-        let shares = self.mount.in_flight.close(&self.pcluster);
+        let result = self.decode(data);
+        self.mount.in_flight.remove(&self.pcluster);
+        if result.is_err() {
+            // Nobody else will.
+            drop(self.pcluster.others());
+        }
+        result
+    }
+}
+
+impl Decode {
+    fn decode(&self, data: Option<Buffer>) -> core::result::Result<(), Failed> {
         let key = self.pcluster.key;
-        let Some(buffer) = data else {
-            return Err(Failed::Io);
-        };
+        let buffer = data.ok_or(Failed::Io)?;
         let end = self.skip.saturating_add(key.len as usize);
         let encoded = buffer.bytes().get(self.skip..end).ok_or(Failed::Io)?;
-        let keep = self.alone && shares.iter().all(|share| share.in_part);
-        decode(&self.mount, &key, encoded, self.skip, self.block, shares)?;
-        if keep {
+        let others = Some(&*self.pcluster);
+        let in_part = decode(
+            &self.mount,
+            &key,
+            encoded,
+            self.skip,
+            self.block,
+            None,
+            others,
+        )?;
+        if in_part && self.alone {
             self.mount.encoded.put(&key, buffer);
         }
         Ok(())
     }
 }
 
-/// Decodes a pcluster for those who share it. `skip` is where in a block it begins.
+/// Decodes a pcluster for `share`, or for those who share it. `skip` is where in a block it begins.
+/// Whether the ones and the others left something of it that is to be kept.
 pub(super) fn decode(
     mount: &Mount,
     key: &Key,
     encoded: &[u8],
     skip: usize,
     bits: BlockBits,
-    shares: KVec<Share>,
-) -> core::result::Result<(), Failed> {
+    share: Option<Share>,
+    others: Option<&Pcluster>,
+) -> core::result::Result<bool, Failed> {
     let block = bits.size() as usize;
     let first_block = block.saturating_sub(skip & block.saturating_sub(1));
     let first_block = first_block.min(encoded.len());
@@ -294,32 +360,29 @@ pub(super) fn decode(
         wanted,
         why,
     };
-    let mut result = Ok(());
-
-    if matches!(key.encoding, Encoding::Shifted | Encoding::Interlaced) {
-        for share in shares {
-            let wanted = share.end;
-            let copied = share.copy(key.encoding, encoded, block);
-            result = result.and(copied.map_err(|why| failed(wanted, why)));
-        }
-        return result;
-    }
+    let is_plain = matches!(key.encoding, Encoding::Shifted | Encoding::Interlaced);
+    let mut result = Ok(true);
+    let mut share = share;
 
     // The one who wants most decodes, and the others copy from there. If that fails, they may yet
     // be right: two files need not agree on how long it is.
-    let mut shares = shares;
-    while let Some(longest) = longest(&shares) {
-        let Ok(share) = shares.remove(longest) else {
-            break;
-        };
-        let wanted = share.end;
-        match decode_share(mount, key, encoded, first_block, &share, &shares) {
-            Ok(()) => {
-                target::complete(share.parts);
-                for other in shares {
+    while let Some(next) = share.take().or_else(|| others.and_then(Pcluster::next)) {
+        let (wanted, in_part) = (next.end, next.in_part);
+        if is_plain {
+            let copied = next.copy(key.encoding, encoded, block);
+            let copied = copied.map_err(|why| failed(wanted, why));
+            result = result.and_then(|all| copied.map(|()| all && in_part));
+            continue;
+        }
+        match decode_share(mount, key, encoded, first_block, &next, others) {
+            Ok(others) => {
+                target::complete(next.parts);
+                let mut all = in_part;
+                for other in others {
+                    all &= other.in_part;
                     target::complete(other.parts);
                 }
-                return result;
+                return result.map(|_| all);
             }
             Err(why) => result = result.and(Err(failed(wanted, why))),
         }
@@ -327,7 +390,7 @@ pub(super) fn decode(
     result
 }
 
-/// Decodes what `share` wants, also for `others`, which want no more.
+/// Decodes what `share` wants, also for the others, who want no more: gives them back.
 #[inline(never)]
 fn decode_share(
     mount: &Mount,
@@ -335,8 +398,8 @@ fn decode_share(
     encoded: &[u8],
     first_block: usize,
     share: &Share,
-    others: &[Share],
-) -> core::result::Result<(), Failure> {
+    others: Option<&Pcluster>,
+) -> core::result::Result<KVec<Share>, Failure> {
     let mut target =
         Target::new(&share.parts, share.end, Need::Wanted).map_err(|_| Failure::NoMemory)?;
     let began = workers::now();
@@ -353,13 +416,7 @@ fn decode_share(
     for placed in &share.parts {
         target.copy_to(placed, true).ok_or(Failure::NoMemory)?;
     }
-    let mut asked = share.parts.last().map_or(0, Placed::end);
-    for other in others {
-        for placed in &other.parts {
-            target.copy_to(placed, false).ok_or(Failure::NoMemory)?;
-            asked = asked.max(placed.end());
-        }
-    }
+    let asked = share.parts.last().map_or(0, Placed::end);
     let len = share.end.saturating_sub(asked);
     if len > 0 {
         if let Ok(mut bytes) = Buffer::new(len, Need::Ahead) {
@@ -374,7 +431,14 @@ fn decode_share(
             });
         }
     }
-    Ok(())
+    // Whoever comes from here on finds that end.
+    let others = others.map(Pcluster::others).unwrap_or_default();
+    for other in &others {
+        for placed in &other.parts {
+            target.copy_to(placed, false).ok_or(Failure::NoMemory)?;
+        }
+    }
+    Ok(others)
 }
 
 /// The index of the share that wants most.

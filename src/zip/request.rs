@@ -216,6 +216,17 @@ impl<'a, B: Backing> Request<'a, B> {
         map_errno(failure)
     }
 
+    /// The extent that the byte at `pos` is in, where in it that is, and how many of `most` bytes
+    /// from there on are.
+    fn piece(&mut self, pos: FilePos, most: usize) -> Result<(ZipExtent, usize, usize)> {
+        let extent = self.extent(pos).map_err(|e| self.refused(pos, &e))?;
+        let extent = extent.ok_or(EFSCORRUPTED)?;
+        let at = pos.since(extent.start).ok_or(EFSCORRUPTED)?;
+        let len = extent.len.checked_sub(at).filter(|len| *len > 0);
+        let len = len.ok_or(EFSCORRUPTED)?.min(most as u64) as usize;
+        Ok((extent, usize::try_from(at).map_err(|_| EFSCORRUPTED)?, len))
+    }
+
     /// Starts to read a folio. Not inlined, for the sake of the stack.
     #[inline(never)]
     pub(super) fn feed(&mut self, folio: LockedFolio<'_>) -> Result {
@@ -228,25 +239,16 @@ impl<'a, B: Backing> Request<'a, B> {
                 folio.zero(folio.left());
                 break;
             }
-            let extent = self.extent(pos).map_err(|e| self.refused(pos, &e))?;
-            let extent = extent.ok_or(EFSCORRUPTED)?;
-            let at = pos.since(extent.start).ok_or(EFSCORRUPTED)?;
-            let len = extent.len.checked_sub(at).filter(|len| *len > 0);
-            let len = len.ok_or(EFSCORRUPTED)?;
-            let len = len.min(folio.left() as u64) as usize;
+            let (extent, at, len) = self.piece(pos, folio.left())?;
             match extent.at {
                 ZipPlacement::Hole => folio.zero(len),
                 ZipPlacement::Fragment { pos } => {
-                    let from = pos.checked_add(at).ok_or(EFSCORRUPTED)?;
+                    let from = pos.checked_add(at as u64).ok_or(EFSCORRUPTED)?;
                     self.copy_fragment(&mut folio, len, from)?;
                 }
                 ZipPlacement::Device { .. } | ZipPlacement::Inline { .. } => {
                     let part = folio.part(len).ok_or(EIO)?;
-                    self.push(
-                        &extent,
-                        usize::try_from(at).map_err(|_| EFSCORRUPTED)?,
-                        part,
-                    )?;
+                    self.push(&extent, at, part)?;
                 }
             }
             pos = pos.checked_add(len as u64).ok_or(EFSCORRUPTED)?;
@@ -259,26 +261,17 @@ impl<'a, B: Backing> Request<'a, B> {
     pub(super) fn feed_part(&mut self, mut pos: FilePos, part: Part) -> Result {
         let mut rest = Some(part);
         while let Some(part) = rest.take() {
-            let extent = self.extent(pos).map_err(|e| self.refused(pos, &e))?;
-            let extent = extent.ok_or(EFSCORRUPTED)?;
-            let at = pos.since(extent.start).ok_or(EFSCORRUPTED)?;
-            let len = extent.len.checked_sub(at).filter(|len| *len > 0);
-            let len = len.ok_or(EFSCORRUPTED)?;
-            let len = len.min(part.len() as u64) as usize;
+            let (extent, at, len) = self.piece(pos, part.len())?;
             let (part, after) = part.split(len);
             rest = after;
             match extent.at {
                 ZipPlacement::Hole => part.zero(),
                 ZipPlacement::Fragment { pos } => {
-                    let from = pos.checked_add(at).ok_or(EFSCORRUPTED)?;
+                    let from = pos.checked_add(at as u64).ok_or(EFSCORRUPTED)?;
                     self.fill_fragment(part, from)?;
                 }
                 ZipPlacement::Device { .. } | ZipPlacement::Inline { .. } => {
-                    self.push(
-                        &extent,
-                        usize::try_from(at).map_err(|_| EFSCORRUPTED)?,
-                        part,
-                    )?;
+                    self.push(&extent, at, part)?;
                 }
             }
             pos = pos.checked_add(len as u64).ok_or(EFSCORRUPTED)?;
@@ -325,22 +318,8 @@ impl<'a, B: Backing> Request<'a, B> {
             .open
             .as_ref()
             .is_some_and(|open| open.extent.start == extent.start);
-        let mut part = part;
         if !same {
             self.close();
-            if let ZipPlacement::Device { pos, len, encoding } = extent.at {
-                let end = at.saturating_add(part.len());
-                if at > 0 && extent.whole && end as u64 == extent.len {
-                    let key = self.key(pos, len, encoding);
-                    match self.mount.stash.take(&key, at, part) {
-                        None => {
-                            self.mount.counters.hits.add(1);
-                            return Ok(());
-                        }
-                        Some(back) => part = back,
-                    }
-                }
-            }
         }
         if self.open.is_none() {
             let pages = (extent.len >> vfs::PAGE_SHIFT).saturating_add(2);
@@ -371,7 +350,10 @@ impl<'a, B: Backing> Request<'a, B> {
         let result = match extent.at {
             ZipPlacement::Device { pos, len, encoding } => {
                 let key = self.key(pos, len, encoding);
-                match self.mount.in_flight.join(&key, share) {
+                let share = self.mount.in_flight.join(&key, share);
+                // What has been decoded is in the stash by the time that nobody can join.
+                let fill = |at, part| self.mount.stash.take(&key, at, part);
+                match share.and_then(|share| share.or_end(fill)) {
                     None => {
                         self.mount.counters.hits.add(1);
                         Ok(())
@@ -477,20 +459,9 @@ impl<'a, B: Backing> Request<'a, B> {
             Ok(done) if done == len => {}
             _ => return Err(Failed::Io),
         }
-        let mut shares =
-            KVec::with_capacity(1, self.need().flags()).map_err(|_| Failed::NoMemory)?;
-        shares
-            .push_within_capacity(share)
-            .map_err(|_| Failed::NoMemory)?;
         let encoded = buffer.bytes().get(..len).ok_or(Failed::Io)?;
-        pcluster::decode(
-            self.mount,
-            key,
-            encoded,
-            0,
-            sb.data().disk.block_bits,
-            shares,
-        )
+        let bits = sb.data().disk.block_bits;
+        pcluster::decode(self.mount, key, encoded, 0, bits, Some(share), None).map(|_| ())
     }
 
     /// Starts what is left, and does the jobs that were kept. What came of them.
