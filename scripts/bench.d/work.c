@@ -101,8 +101,11 @@ static void finish(void)
 
 static void settle(void)
 {
-	/* Grace periods end, and workers do what was put off. */
-	usleep(200000);
+	/*
+	 * Grace periods end, and workers do what was put off: each processor
+	 * gives back what pages it has too many of once in a second or two.
+	 */
+	sleep(3);
 }
 
 static void write_file(const char *path, const char *text)
