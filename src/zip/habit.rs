@@ -42,6 +42,10 @@ const MEMORY: u32 = 1024;
 /// If one touch in so many is the second one of a large extent, it is certain to happen.
 const OFTEN: u64 = 12;
 
+/// Somebody who reads the first bytes of an extent, of which more than so many times as many follow,
+/// does not wait for the others. They are asked for next, if he reads on.
+const LITTLE: u64 = 4;
+
 /// What is known at the beginning counts as so many touches,
 const PRIOR: u64 = 16;
 /// so many of them second ones.
@@ -85,7 +89,9 @@ impl Habit {
         let likely = u64::from(again)
             .saturating_mul(OFTEN.min(saves >> PAGE_SHIFT))
             .saturating_add(PRIOR_AGAIN);
-        known || costs.saturating_mul(all) <= saves.saturating_mul(likely)
+        // At its beginning nothing is decoded that is not asked for, and little again later.
+        let begins = from <= own.0 && costs > to.saturating_sub(from).saturating_mul(LITTLE);
+        known || (!begins && costs.saturating_mul(all) <= saves.saturating_mul(likely))
     }
 }
 
