@@ -6,6 +6,12 @@
 # that lock again; a writer who waits in between would stop all three for ever.
 . /lib/case.sh
 
+# Whoever maps a file of the image and touches it holds mmap_lock while the image
+# is read, under the lock of XFS for it; and whoever reads any file on XFS holds
+# such a lock while memory is touched. To lockdep that is a circle, with the C
+# driver, too. No thread goes round it, unless it reads the image itself.
+expected="xfs_ilock handle_mm_fault mmap_lock"
+
 modprobe brd rd_nr=1 rd_size=409600 max_part=0
 modprobe xfs
 mkdir -p /xfs /mnt/crossed

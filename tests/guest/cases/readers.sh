@@ -47,7 +47,7 @@ mkdir -p /tmp/cgroup
 mount -t cgroup2 none /tmp/cgroup
 echo +memory >/tmp/cgroup/cgroup.subtree_control
 mkdir /tmp/cgroup/tight
-echo "$(either 32M 48M)" >/tmp/cgroup/tight/memory.max
+echo "$(either 32M 34M)" >/tmp/cgroup/tight/memory.max
 echo $$ >/tmp/cgroup/tight/cgroup.procs
 # What is read counts for whoever reads it first.
 echo 3 >/proc/sys/vm/drop_caches
