@@ -33,13 +33,6 @@ while read -r image disk; do
 done </disks
 sync
 
-# The kernel tries its cryptography out in the background after it has started.
-n=0
-while [ $n -lt 100 ] && grep -q '^selftest *: unknown' /proc/crypto; do
-	n=$((n + 1))
-	sleep 0.2
-done
-
 for driver in "$@"; do
 	load_driver "$driver" || fail "the driver '$driver' does not load"
 	while read -r name backing kind argument image rounds; do

@@ -14,13 +14,13 @@
 
 use super::{
     extra,
+    places::Places,
     workers, //
 };
 use core::{
     ffi::c_void,
     ptr::NonNull,
     sync::atomic::{
-        AtomicPtr,
         AtomicUsize,
         Ordering, //
     }, //
@@ -38,7 +38,7 @@ const MOST: u32 = 1024;
 
 /// The states of a kind.
 pub(super) struct States {
-    kept: [AtomicPtr<c_void>; KEPT],
+    kept: Places<KEPT>,
     /// How many there are, kept or in use.
     count: AtomicUsize,
     /// How many there may be.
@@ -64,7 +64,7 @@ impl States {
         pages: usize,
     ) -> Self {
         Self {
-            kept: [const { AtomicPtr::new(core::ptr::null_mut()) }; KEPT],
+            kept: Places::new(),
             count: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             idle: Opaque::zeroed(),
@@ -101,7 +101,7 @@ impl States {
         };
         let mut tries = 0u32;
         loop {
-            state.raw = self.take();
+            state.raw = self.kept.take();
             if state.raw.is_none() {
                 if let Ok(others) = self.reserve() {
                     state.raw = NonNull::new(workers::without_io(|| (self.make)(others == 0)));
@@ -130,41 +130,18 @@ impl States {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
     }
 
-    /// One that is kept.
-    fn take(&self) -> Option<NonNull<c_void>> {
-        for slot in &self.kept {
-            if !slot.load(Ordering::Relaxed).is_null() {
-                let state = NonNull::new(slot.swap(core::ptr::null_mut(), Ordering::Acquire));
-                if state.is_some() {
-                    return state;
-                }
-            }
-        }
-        None
-    }
-
     /// Keeps one, or frees it.
     ///
     /// # Safety
     ///
-    /// `state` must be from `take` or `make`, and nobody else use it.
+    /// `state` must be one that was kept, or from `make`, and nobody else use it.
     unsafe fn put(&self, state: NonNull<c_void>) {
-        for slot in &self.kept {
-            if slot
-                .compare_exchange(
-                    core::ptr::null_mut(),
-                    state.as_ptr(),
-                    Ordering::Release,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
-            {
-                return;
-            }
+        if let Some(state) = self.kept.put(state) {
+            // There are enough, or another one is put back just now: that one stays.
+            // SAFETY: By contract.
+            unsafe { (self.free)(state) };
+            self.count.fetch_sub(1, Ordering::Relaxed);
         }
-        // SAFETY: By contract.
-        unsafe { (self.free)(state) };
-        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Frees those that are kept, as long as there are more than `least`. About how many pages.
@@ -176,7 +153,7 @@ impl States {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
             .is_ok()
         {
-            let Some(state) = self.take() else {
+            let Some(state) = self.kept.take() else {
                 self.count.fetch_add(1, Ordering::Relaxed);
                 break;
             };
@@ -189,12 +166,7 @@ impl States {
 
     /// About how many pages [`trim`](Self::trim) would free.
     pub(super) fn kept(&self, least: usize) -> usize {
-        let mut states = 0usize;
-        for slot in &self.kept {
-            if !slot.load(Ordering::Relaxed).is_null() {
-                states = states.wrapping_add(1);
-            }
-        }
+        let states = self.kept.count();
         let others = self.count.load(Ordering::Relaxed).saturating_sub(least);
         states.min(others).wrapping_mul(self.pages)
     }

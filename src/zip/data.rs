@@ -50,7 +50,8 @@ const PAGE: u64 = vfs::PAGE_SIZE as u64;
 /// From so many pages on a window is not that of a single read in the middle of a file.
 const SEQUENCE: usize = 8;
 
-/// Up to so many pages a window is what somebody reads just now: the first one of a file has as many.
+/// Up to so many pages a window is what somebody reads just now: the first one of a file has as
+/// many.
 const SMALL: usize = 4;
 
 /// How far an extent may reach beyond what is asked for to be read whole.

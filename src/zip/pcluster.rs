@@ -325,15 +325,16 @@ impl Decode {
         let buffer = data.ok_or(Failed::Io)?;
         let end = self.skip.saturating_add(key.len as usize);
         let encoded = buffer.bytes().get(self.skip..end).ok_or(Failed::Io)?;
-        let others = Some(&*self.pcluster);
+        // There is the one for whom it was read.
+        let share = self.pcluster.next().ok_or(Failed::Io)?;
         let in_part = decode(
             &self.mount,
             &key,
             encoded,
             self.skip,
             self.block,
-            None,
-            others,
+            share,
+            Some(&*self.pcluster),
         )?;
         if in_part && self.alone {
             self.mount.encoded.put(&key, buffer);
@@ -342,15 +343,15 @@ impl Decode {
     }
 }
 
-/// Decodes a pcluster for `share`, or for those who share it. `skip` is where in a block it begins.
-/// Whether the ones and the others left something of it that is to be kept.
+/// Decodes a pcluster for `share`, and for `others` who want something of it. `skip` is where in a
+/// block it begins. Whether all of them left something of it that is to be kept.
 pub(super) fn decode(
     mount: &Mount,
     key: &Key,
     encoded: &[u8],
     skip: usize,
     bits: BlockBits,
-    share: Option<Share>,
+    share: Share,
     others: Option<&Pcluster>,
 ) -> core::result::Result<bool, Failed> {
     let block = bits.size() as usize;
@@ -363,7 +364,7 @@ pub(super) fn decode(
     };
     let is_plain = matches!(key.encoding, Encoding::Shifted | Encoding::Interlaced);
     let mut result = Ok(true);
-    let mut share = share;
+    let mut share = Some(share);
 
     // The one who wants most decodes, and the others copy from there. If that fails, they may yet
     // be right: two files need not agree on how long it is.

@@ -465,7 +465,7 @@ impl<'a, B: Backing> Request<'a, B> {
         }
         let encoded = buffer.bytes().get(..len).ok_or(Failed::Io)?;
         let bits = sb.data().disk.block_bits;
-        pcluster::decode(self.mount, key, encoded, 0, bits, Some(share), None).map(|_| ())
+        pcluster::decode(self.mount, key, encoded, 0, bits, share, None).map(|_| ())
     }
 
     /// Starts what is left, and does the jobs that were kept. What came of them.

@@ -80,6 +80,13 @@ said() {
 	cat /tmp/said >>$_log
 }
 
+# like_source MANIFEST DIR: the tree is the manifest's, but for attributes
+like_source() {
+	sed 's/ xattr:.*//' "$1.manifest" >/tmp/source
+	observe manifest --without xattr "$2" >/tmp/tree
+	diff /tmp/source /tmp/tree
+}
+
 # attach FILE: a read-only loop device $dev; detach: lets it go
 attach() { dev=$(losetup -f) && losetup -r "$dev" "$1"; }
 detach() { losetup -d "$dev"; }

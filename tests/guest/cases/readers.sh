@@ -13,13 +13,6 @@ mnt mount /data/b4096-large.erofs /mnt/large-file
 mnt mount /dev/vdb /mnt/small-disk
 mnt mount /data/b512-extended-inline.erofs /mnt/small-file
 
-# like_source MANIFEST DIR
-like_source() {
-	sed 's/ xattr:.*//' "$1.manifest" >/tmp/source
-	observe manifest --without xattr "$2" >/tmp/tree
-	diff /tmp/source /tmp/tree
-}
-
 # together WHAT SECONDS: readers on all the mounts at once
 together() {
 	for _mount in large-disk large-file small-disk small-file; do

@@ -13,13 +13,6 @@ seed=${2:-$(date +%s)}
 cd /data || exit
 use "$B"
 
-# like_source DIR
-like_source() {
-	sed 's/ xattr:.*//' texts.manifest >/tmp/source
-	observe manifest --without xattr "$1" >/tmp/tree
-	diff /tmp/source /tmp/tree
-}
-
 # shellcheck disable=SC2034 # the rest of the line
 while read -r name file rest; do
 	attach "$file"
@@ -31,7 +24,7 @@ while read -r name file rest; do
 	done
 done 3<&0 <LIST
 # Each of the others is compared with this one.
-check "the first is like its source" like_source "${dirs%%,*}"
+check "the first is like its source" like_source texts "${dirs%%,*}"
 
 # Until the file is there: images come and go, and what mounts keep is dropped.
 meddle() {

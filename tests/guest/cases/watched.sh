@@ -22,13 +22,6 @@ unwatch() {
 	wait "$filler" 2>/dev/null
 }
 
-# like_source MANIFEST DIR
-like_source() {
-	sed 's/ xattr:.*//' "$1.manifest" >/tmp/source
-	observe manifest --without xattr "$2" >/tmp/tree
-	diff /tmp/source /tmp/tree
-}
-
 # filled IMAGE TREE: mounts an empty copy of it, which fills as it is read;
 # then all that was announced is in /tmp/events
 filled() {
