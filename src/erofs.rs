@@ -18,6 +18,7 @@ mod export;
 mod inode;
 mod iomap;
 mod metadata;
+mod mount;
 #[forbid(unsafe_code)]
 mod ondisk;
 mod options;

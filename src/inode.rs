@@ -43,20 +43,22 @@ use crate::{
     vfs::{
         dir::DirectoryTables,
         inode::{
-            Attributes,
-            FilledInode,
             INode,
-            Iget,
-            Special,
-            SymlinkTarget, //
+            Iget, //
         },
         log,
         mapping::{
             MappingOperations,
             MappingTables, //
         },
-        page_bits::ReadCounts,
+        new_inode::{
+            Attributes,
+            FilledInode,
+            Special,
+            SymlinkTarget, //
+        },
         pass_through::PassThroughTables,
+        read_counts::ReadCounts,
         super_block::SuperBlock,
         trace, //
     },

@@ -15,11 +15,11 @@ use crate::{
     super_block::Erofs,
     vfs::{
         inode::INode,
-        page_bits::ReadCounts,
         pass_through::{
             PassThrough,
             Piece, //
-        }, //
+        },
+        read_counts::ReadCounts, //
     },
     volume::{
         InFile,

@@ -46,10 +46,8 @@ use crate::{
             Ahead,
             PageBytes, //
         },
-        super_block::{
-            NewSuperBlock,
-            SuperBlock, //
-        }, //
+        new_super_block::NewSuperBlock,
+        super_block::SuperBlock, //
     }, //
 };
 use kernel::prelude::*;

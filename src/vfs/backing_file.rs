@@ -24,10 +24,8 @@ use super::{
     bio::ReadBio,
     cred::with_opener,
     extra,
-    super_block::{
-        FileSystem,
-        SuperTables, //
-    },
+    super_block::FileSystem,
+    super_tables::SuperTables,
     PAGE_SHIFT,
     PAGE_SIZE, //
 };
@@ -40,6 +38,7 @@ use core::{
 };
 use kernel::{
     bindings,
+    error::to_result,
     ffi::{
         c_int,
         c_ulong, //
@@ -151,7 +150,7 @@ impl BackingFile {
         let pos = i64::try_from(pos).map_err(|_| EIO)?;
 
         // SAFETY: The file is open; the position is only read.
-        super::super_block::check(unsafe {
+        to_result(unsafe {
             bindings::rw_verify_area(
                 bindings::READ as c_int,
                 self.file.as_ptr(),

@@ -8,13 +8,12 @@
 use super::{
     extra,
     super_block::{
-        check,
         FileSystem,
         Info,
         RemountFlags,
-        SuperBlock,
-        SuperTables, //
-    }, //
+        SuperBlock, //
+    },
+    super_tables::SuperTables, //
 };
 use core::{
     ffi::{
@@ -29,7 +28,8 @@ use kernel::{
     bindings,
     error::{
         from_err_ptr,
-        from_result, //
+        from_result,
+        to_result, //
     },
     ffi::c_int,
     fmt,
@@ -78,7 +78,7 @@ impl<T: FileSystem> MountContext<'_, T> {
     /// none, which is not logged.
     pub(crate) fn get_tree_block(&mut self) -> Result {
         // SAFETY: By the type invariant; `fill_super` is of the same filesystem.
-        check(unsafe {
+        to_result(unsafe {
             extra::get_tree_bdev_flags(
                 self.fc,
                 Some(fill_super::<T>),
@@ -90,7 +90,7 @@ impl<T: FileSystem> MountContext<'_, T> {
     /// Makes a superblock without a block device.
     pub(crate) fn get_tree_nodev(&mut self) -> Result {
         // SAFETY: As above.
-        check(unsafe { extra::get_tree_nodev(self.fc, Some(fill_super::<T>)) })
+        to_result(unsafe { extra::get_tree_nodev(self.fc, Some(fill_super::<T>)) })
     }
 
     /// Tells the person who mounts what is wrong.

@@ -41,7 +41,7 @@ use super::{
         self,
         INode, //
     },
-    page_bits::ReadCounts,
+    read_counts::ReadCounts,
     super_block::FileSystem,
     PAGE_SHIFT,
     PAGE_SIZE, //

@@ -11,10 +11,8 @@ use super::{
     context,
     extra,
     inode::InodeSlot,
-    super_block::{
-        FileSystem,
-        SuperTables, //
-    },
+    super_block::FileSystem,
+    super_tables::SuperTables,
     sysfs::Directory, //
 };
 use core::{
@@ -27,6 +25,7 @@ use core::{
 };
 use kernel::{
     bindings,
+    error::to_result,
     prelude::*,
     types::Opaque, //
 };
@@ -122,7 +121,7 @@ impl<T: FileSystem> FileSystemType<T> {
             (*raw).fs_flags = (bindings::FS_REQUIRES_DEV | bindings::FS_ALLOW_IDMAP) as i32;
             bindings::register_filesystem(raw)
         };
-        super::super_block::check(ret)?;
+        to_result(ret)?;
         registration.registered = true;
         Ok(registration)
     }

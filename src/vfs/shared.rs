@@ -37,10 +37,7 @@ use super::{
         MappingTables,
         Readahead, //
     },
-    super_block::{
-        check,
-        FileSystem, //
-    }, //
+    super_block::FileSystem, //
 };
 use core::{
     ffi::CStr,
@@ -55,7 +52,8 @@ use kernel::{
     bindings,
     error::{
         from_err_ptr,
-        from_result, //
+        from_result,
+        to_result, //
     },
     ffi::{
         c_int,
@@ -114,7 +112,7 @@ impl<T: FileSystem> SharedPages<T> {
         // SAFETY: A live mount. `noop_backing_dev_info`, which it has now, would mean that nothing
         // is ever read ahead.
         let ret = unsafe { bindings::super_setup_bdi((*mount).mnt_sb) };
-        if let Err(e) = check(ret) {
+        if let Err(e) = to_result(ret) {
             // SAFETY: Mounted above.
             unsafe { bindings::kern_unmount(mount) };
             return Err(e);
@@ -445,10 +443,10 @@ unsafe extern "C" fn mmap(file: *mut bindings::file, area: *mut bindings::vm_are
         unsafe {
             let backing = backing_file(file);
             bindings::vma_set_file(area, backing);
-            check(extra::erofs_helper_security_mmap_backing_file(
+            to_result(extra::erofs_helper_security_mmap_backing_file(
                 area, backing, file,
             ))?;
-            check(bindings::generic_file_readonly_mmap(file, area))?;
+            to_result(bindings::generic_file_readonly_mmap(file, area))?;
         }
         Ok(0)
     })

@@ -8,12 +8,6 @@
 //! [`FileSystem::fill_super`] gets a [`NewSuperBlock`], on which no inode can be made yet, and
 //! returns the filesystem's data; [`FileSystem::root`] then gets the [`SuperBlock`], whose data is
 //! in place for good. Everybody else sees only the latter.
-//!
-//! # Lifetime of `s_fs_info`
-//!
-//! `fc->s_fs_info` is an [`Info`] made by `init_fs_context`. `sget_fc()` moves it to the
-//! superblock, and `kill_sb` frees it last, when no inode is left. An fs_context that made no
-//! superblock frees it itself (`->free`).
 
 use super::{
     bio::BlockDevice,
@@ -24,39 +18,31 @@ use super::{
         Parameter,
         Parameters, //
     },
-    dax::{
-        self,
-        DaxDevice, //
-    },
+    dax::DaxDevice,
     export::Exports,
     extra,
     inode::{
         INode,
         Iget,
-        InodeSlot,
-        InodeTables,
-        NewInode, //
+        InodeTables, //
     },
     internal::InternalInode,
     iomap::IomapOperations,
+    new_inode::NewInode,
+    new_super_block::NewSuperBlock,
     once::OnceBox,
     registration::FileSystemType,
-    shared::{
-        self,
-        SharedPages, //
-    },
+    shared::SharedPages,
     stat::{
         Stat,
         StatFs, //
     },
+    super_tables::SuperTables,
     sysfs::{
         Attribute,
         Directory, //
     },
-    xattr::{
-        Handlers,
-        XattrOperations, //
-    }, //
+    xattr::XattrOperations, //
 };
 use core::{
     ffi::CStr,
@@ -69,11 +55,6 @@ use core::{
 };
 use kernel::{
     bindings,
-    error::{
-        from_result,
-        to_result, //
-    },
-    fmt,
     prelude::*,
     seq_file::SeqFile,
     sync::aref::ARef,
@@ -184,11 +165,11 @@ pub(super) struct Info<T: FileSystem> {
     pub(super) options: T::Options,
     /// The mount's directory in sysfs, from the end of `fill_super` to `put_super`; else null.
     sysfs: AtomicPtr<bindings::kobject>,
-    data: OnceBox<T::Data>,
+    pub(super) data: OnceBox<T::Data>,
     /// Complete before there is data, as is what follows.
-    devices: KVec<OpenBlockDevice>,
+    pub(super) devices: KVec<OpenBlockDevice>,
     /// The persistent memory of the block device that the superblock is on, if it has any.
-    dax: Option<DaxDevice>,
+    pub(super) dax: Option<DaxDevice>,
 }
 
 impl<T: FileSystem> Info<T> {
@@ -255,7 +236,7 @@ impl<T: FileSystem> SuperBlock<T> {
 
     /// Makes the directory of this mount in sysfs. Its name is that of the block device, or of the
     /// anonymous device, each of which has one superblock at a time.
-    fn add_to_sysfs(&self) -> Result {
+    pub(super) fn add_to_sysfs(&self) -> Result {
         let sb = self.as_raw();
 
         // SAFETY: Nobody reads the name before the superblock is born; the buffer is the longer
@@ -274,7 +255,7 @@ impl<T: FileSystem> SuperBlock<T> {
     }
 
     /// Removes it, after whoever uses one of its files.
-    fn remove_from_sysfs(&self) {
+    pub(super) fn remove_from_sysfs(&self) {
         let none = core::ptr::null_mut();
         if let Some(directory) = NonNull::new(self.info().sysfs.swap(none, Ordering::Relaxed)) {
             // SAFETY: Stored by `add_to_sysfs`, and taken once.
@@ -346,357 +327,4 @@ impl RemountFlags {
         let flag = extra::CONST_SB_POSIXACL as u32;
         self.0 = if on { self.0 | flag } else { self.0 & !flag };
     }
-}
-
-/// A superblock that `fill_super` sets up.
-///
-/// # Invariants
-///
-/// `raw` is locked (`s_umount`) and not born (`SB_BORN`): others may find it, but wait.
-pub(crate) struct NewSuperBlock<'a, T: FileSystem> {
-    raw: *mut bindings::super_block,
-    log: MountLog<'a>,
-    _life: PhantomData<(&'a mut T, *mut ())>,
-}
-
-impl<T: FileSystem> NewSuperBlock<'_, T> {
-    fn info(&mut self) -> &mut Info<T> {
-        // SAFETY: By the type invariant nobody else uses the superblock's `Info`, which `sget_fc`
-        // has moved to it from the context.
-        unsafe { &mut *(*self.raw).s_fs_info.cast() }
-    }
-
-    /// The first step. Not inlined, for the sake of the stack.
-    #[inline(never)]
-    fn fill(&mut self) -> Result {
-        let data = T::fill_super(self)?;
-        self.info().data.set(data);
-        Ok(())
-    }
-
-    /// The mount options.
-    pub(crate) fn options(&mut self) -> &mut T::Options {
-        &mut self.info().options
-    }
-
-    /// The block device that the superblock is on, if any.
-    pub(crate) fn block_device(&self) -> Option<&BlockDevice> {
-        // SAFETY: By the type invariant; the device is open as long as the superblock is.
-        unsafe { BlockDevice::from_raw((*self.raw).s_bdev) }
-    }
-
-    /// Looks for persistent memory of the block device that the superblock is on. Tells whether
-    /// that and all the further ones have any.
-    pub(crate) fn find_dax(&mut self) -> bool {
-        // SAFETY: By the type invariant the device is open, or null.
-        let dax = unsafe {
-            let device = (*self.raw).s_bdev;
-            if device.is_null() {
-                None
-            } else {
-                DaxDevice::of(device)
-            }
-        };
-        let info = self.info();
-        info.dax = dax;
-        info.dax.is_some() && info.devices.iter().all(|device| device.dax().is_some())
-    }
-
-    /// Makes room for `count` further block devices.
-    pub(crate) fn reserve_devices(&mut self, count: usize) -> Result {
-        self.info().devices = KVec::with_capacity(count, GFP_KERNEL)?;
-        Ok(())
-    }
-
-    /// Opens one, for which there is room. `ENOTBLK` if `path` is none.
-    pub(crate) fn open_device(&mut self, path: &CStr) -> Result<&BlockDevice> {
-        // SAFETY: The `Info`, which will hold it, is dropped by `kill_sb`, before the superblock is
-        // freed.
-        let device = unsafe { OpenBlockDevice::open(path, NonNull::new_unchecked(self.raw))? };
-        let devices = &mut self.info().devices;
-
-        devices.push_within_capacity(device).map_err(|_| ENOMEM)?;
-        Ok(devices.last().ok_or(ENOMEM)?.device())
-    }
-
-    /// Sets the block size. On a block device this drops its page cache if the size changes, so
-    /// no folio of it may be held.
-    pub(crate) fn set_block_size(&mut self, bits: u8) -> Result {
-        let size = 1i32.checked_shl(bits.into()).ok_or(EINVAL)?;
-
-        // SAFETY: By the type invariant.
-        unsafe {
-            if (*self.raw).s_bdev.is_null() {
-                (*self.raw).s_blocksize = size as usize;
-                (*self.raw).s_blocksize_bits = bits;
-            } else if bindings::sb_set_blocksize(self.raw, size) == 0 {
-                return Err(EINVAL);
-            }
-        }
-        Ok(())
-    }
-
-    /// Sets `s_uuid`.
-    pub(crate) fn set_uuid(&mut self, uuid: &[u8; 16]) {
-        // SAFETY: By the type invariant; 16 is the length of both.
-        unsafe { extra::erofs_helper_super_set_uuid(self.raw, uuid.as_ptr(), 16) };
-    }
-
-    /// Enables or disables POSIX ACLs (`SB_POSIXACL`).
-    pub(crate) fn set_posix_acl(&mut self, on: bool) {
-        let flag = extra::CONST_SB_POSIXACL;
-        // SAFETY: By the type invariant.
-        unsafe {
-            if on {
-                (*self.raw).s_flags |= flag;
-            } else {
-                (*self.raw).s_flags &= !flag;
-            }
-        }
-    }
-
-    /// Tells the person who mounts why it fails, in the fs_context log and the kernel log.
-    pub(crate) fn error(&self, args: fmt::Arguments<'_>) {
-        self.log.error::<T>(args);
-    }
-}
-
-/// The superblock operations of `T`; made once, as a `static`.
-pub(crate) struct SuperTables<T: FileSystem> {
-    super_operations: bindings::super_operations,
-    _fs: PhantomData<T>,
-}
-
-// SAFETY: Constant tables of functions.
-unsafe impl<T: FileSystem> Sync for SuperTables<T> {}
-
-impl<T: FileSystem> SuperTables<T> {
-    /// The tables.
-    pub(crate) const fn new() -> Self {
-        Self {
-            super_operations: bindings::super_operations {
-                alloc_inode: Some(Self::alloc_inode),
-                free_inode: Some(Self::free_inode),
-                evict_inode: Some(Self::evict_inode),
-                put_super: Some(Self::put_super),
-                statfs: Some(Self::statfs),
-                show_options: Some(Self::show_options),
-                ..pin_init::zeroed()
-            },
-            _fs: PhantomData,
-        }
-    }
-
-    /// Whether `raw` has these operations: whether it is a superblock of this filesystem.
-    ///
-    /// # Safety
-    ///
-    /// `raw` must be a live superblock.
-    pub(super) unsafe fn is_ours(&self, raw: *mut bindings::super_block) -> bool {
-        // SAFETY: By contract.
-        unsafe { core::ptr::eq((*raw).s_op, &self.super_operations) }
-    }
-
-    /// # Safety
-    ///
-    /// Called by `alloc_inode()` only, through the table that `fill_super` below installs.
-    unsafe extern "C" fn alloc_inode(sb: *mut bindings::super_block) -> *mut bindings::inode {
-        T::file_system_type().alloc_inode(sb)
-    }
-
-    /// # Safety
-    ///
-    /// Called by RCU only, for an inode from `alloc_inode` above that nobody can find any more.
-    unsafe extern "C" fn free_inode(inode: *mut bindings::inode) {
-        // SAFETY: By contract, and every inode of these superblocks is part of an `InodeSlot<T>`.
-        unsafe { InodeSlot::<T>::free(inode) };
-    }
-
-    /// # Safety
-    ///
-    /// Called by `evict()` only, for an inode of a superblock with these operations.
-    unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
-        // SAFETY: By contract.
-        unsafe {
-            dax::evict(inode);
-            bindings::truncate_inode_pages_final(&raw mut (*inode).i_data);
-            bindings::clear_inode(inode);
-            shared::forget::<T>(inode);
-        }
-    }
-
-    /// # Safety
-    ///
-    /// Called by `generic_shutdown_super()` only, for a superblock with a root.
-    unsafe extern "C" fn put_super(sb: *mut bindings::super_block) {
-        // SAFETY: A superblock that has a root has its data. Nobody else uses it any more.
-        unsafe {
-            let sb = SuperBlock::<T>::from_raw(sb);
-            sb.remove_from_sysfs();
-            T::put_super(sb);
-            clear_internal_inodes::<T>(sb);
-        }
-    }
-
-    /// # Safety
-    ///
-    /// Called by the VFS only, on a dentry of a live superblock with these operations.
-    unsafe extern "C" fn statfs(
-        dentry: *mut bindings::dentry,
-        buf: *mut bindings::kstatfs,
-    ) -> kernel::ffi::c_int {
-        // SAFETY: By contract; the VFS owns `buf` and lends it for this call.
-        unsafe {
-            let sb = SuperBlock::<T>::from_raw((*dentry).d_sb);
-            let mut stat = StatFs::from_raw(&mut *buf.cast::<extra::kstatfs>());
-            stat.set_type(T::MAGIC);
-            stat.set_block_size(sb.block_size_bits());
-            T::statfs(sb, &mut stat);
-        }
-        0
-    }
-
-    /// # Safety
-    ///
-    /// Called by the VFS only, on the root dentry of a live superblock with these operations.
-    unsafe extern "C" fn show_options(
-        seq: *mut bindings::seq_file,
-        root: *mut bindings::dentry,
-    ) -> kernel::ffi::c_int {
-        // SAFETY: By contract; the VFS owns `seq` and lends it for this call.
-        unsafe {
-            T::show_options(SuperBlock::from_raw((*root).d_sb), SeqFile::from_raw(seq));
-        }
-        0
-    }
-
-    /// What a superblock without a block device has to have instead of it: the backing device
-    /// information that all of them share, and a name, `MAJOR:MINOR` of its anonymous device.
-    ///
-    /// # Safety
-    ///
-    /// As for `fill_super`, once.
-    unsafe fn set_up_anonymous(sb: *mut bindings::super_block) {
-        // SAFETY: By contract. A new superblock has `noop_backing_dev_info`, of which no reference
-        // is held; `generic_shutdown_super()` puts what is taken here. The buffer has the length
-        // that is given.
-        unsafe {
-            (*sb).s_bdi = T::file_system_type().get_bdi();
-            bindings::snprintf(
-                (&raw mut (*sb).s_id).cast(),
-                core::mem::size_of_val(&(*sb).s_id),
-                c"%u:%u".as_char_ptr(),
-                (*sb).s_dev >> bindings::MINORBITS,
-                (*sb).s_dev & ((1 << bindings::MINORBITS) - 1),
-            );
-        }
-    }
-
-    /// Both steps of setting a superblock up.
-    ///
-    /// # Safety
-    ///
-    /// Called by `get_tree_bdev_flags()` or `get_tree_nodev()` only, with the superblock they made
-    /// for `fc`, which is a context of this filesystem.
-    pub(super) unsafe extern "C" fn fill_super(
-        sb: *mut bindings::super_block,
-        fc: *mut bindings::fs_context,
-    ) -> kernel::ffi::c_int {
-        from_result(|| {
-            // SAFETY: By contract the superblock is this function's alone.
-            unsafe {
-                (*sb).s_magic = T::MAGIC;
-                (*sb).s_flags |= extra::CONST_SB_RDONLY | extra::CONST_SB_NOATIME;
-                (*sb).s_maxbytes = extra::CONST_MAX_LFS_FILESIZE;
-                (*sb).s_time_gran = 1;
-                (*sb).s_op = &T::super_tables().super_operations;
-                (*sb).s_export_op = core::ptr::from_ref(T::exports().raw).cast();
-                (*sb).s_xattr = Handlers::<T::Xattrs>::list();
-            }
-            // SAFETY: As above.
-            unsafe {
-                if is_anonymous(sb) {
-                    Self::set_up_anonymous(sb);
-                }
-            }
-            // INVARIANT: By this function's contract.
-            let mut new = NewSuperBlock::<T> {
-                raw: sb,
-                // SAFETY: By contract.
-                log: unsafe { MountLog::from_raw(fc.cast(), sb) },
-                _life: PhantomData,
-            };
-            new.fill()?;
-            let log = new.log;
-            // INVARIANT: The data was stored just now, for good.
-            // SAFETY: By the above.
-            let sb = unsafe { SuperBlock::<T>::from_raw(sb) };
-            let made = T::root(sb, &log).and_then(|root| {
-                // SAFETY: `d_make_root` takes the reference, also when it fails.
-                unsafe {
-                    let root = ARef::into_raw(root).as_ptr().cast::<bindings::inode>();
-                    let root = bindings::d_make_root(root);
-                    (*sb.as_raw()).s_root = root;
-                    NonNull::new(root).ok_or(ENOMEM)
-                }
-            });
-            if made.is_err() {
-                // SAFETY: Without a root there is no `put_super`, and nobody else has seen it.
-                unsafe { clear_internal_inodes::<T>(sb) };
-            }
-            made?;
-            // From here on, `put_super` is called if this fails.
-            sb.add_to_sysfs()?;
-            Ok(0)
-        })
-    }
-
-    /// # Safety
-    ///
-    /// Called by `deactivate_locked_super()` only, through [`FileSystemType`].
-    pub(super) unsafe extern "C" fn kill_sb(sb: *mut bindings::super_block) {
-        // SAFETY: By contract this is the end of the superblock. Which of the two applies is
-        // decided by how `sget_fc` was told to find its device, so by that: a superblock for a
-        // block device has no `s_bdev` yet if that could not be opened. After them no inode is
-        // left, so nothing refers to the data, which `Info::new` allocated.
-        unsafe {
-            let info = (*sb).s_fs_info.cast::<Info<T>>();
-
-            if is_anonymous(sb) {
-                bindings::kill_anon_super(sb);
-            } else {
-                bindings::kill_block_super(sb);
-            }
-            (*sb).s_fs_info = core::ptr::null_mut();
-            if !info.is_null() {
-                drop(KBox::from_raw(info));
-            }
-        }
-    }
-}
-
-/// # Safety
-///
-/// As for [`InternalInode::clear`].
-unsafe fn clear_internal_inodes<T: FileSystem>(sb: &SuperBlock<T>) {
-    for inode in T::internal_inodes(sb.data()) {
-        // SAFETY: By contract.
-        unsafe { inode.clear() };
-    }
-}
-
-/// Whether `sb` was made without a block device: it has a device number of its own then. Tells so
-/// also where the block device could not be opened.
-///
-/// # Safety
-///
-/// `sb` must be alive.
-unsafe fn is_anonymous(sb: *mut bindings::super_block) -> bool {
-    // SAFETY: By contract; the number is constant. Block devices have another major number than 0.
-    unsafe { (*sb).s_dev >> bindings::MINORBITS == 0 }
-}
-
-/// Checks the result of a kernel function for an error.
-pub(super) fn check(ret: kernel::ffi::c_int) -> Result {
-    to_result(ret)
 }
