@@ -21,16 +21,22 @@ like() {
 set --
 for layer in layer-*.erofs; do set -- "$@" "device=/data/$layer"; done
 
-use "$A"
-mnt fsmount /mnt/all ro source=/data/fsmeta.erofs "$@" && observe everything --without perm,refuse /mnt/all >first 2>&1
-mnt umount /mnt/all
+# In a table of devices longer than a page the C driver takes devs->rwsem for
+# reading twice: lockdep, which ends with its first report, is there for ours.
+if [ ! "$sanitized" ]; then
+	use "$A"
+	mnt fsmount /mnt/all ro source=/data/fsmeta.erofs "$@" && observe everything --without perm,refuse /mnt/all >first 2>&1
+	mnt umount /mnt/all
+fi
 
 use "$B"
 check "$# layers with $(echo "$*" | wc -c) bytes of options" mnt fsmount /mnt/all ro source=/data/fsmeta.erofs "$@"
 check "their merged tree" like merged /mnt/all
-observe everything --without perm,refuse,lease /mnt/all >/tmp/second 2>&1
-grep -v '^[^ ]* lease ' first >/tmp/first
-same_files "the same as with '$A'" /tmp/first /tmp/second
+check "all that can be observed of it" observe everything --without perm,refuse,lease /mnt/all
+if [ ! "$sanitized" ]; then
+	grep -v '^[^ ]* lease ' first >/tmp/first
+	same_files "the same as with '$A'" /tmp/first /tmp/why
+fi
 check "no loop device appears" sh -c '! ls -d /sys/block/loop*/loop 2>/dev/null | grep .'
 mnt umount /mnt/all
 
