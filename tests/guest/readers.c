@@ -8,6 +8,8 @@
  * between. Further DIRs must have the same contents, and are used as well: their
  * inodes are learned, and what is in their files is compared with the first's.
  * The first difference ends it with exit status 1 and a line that says what.
+ * What was read is kept in a nameless file in the current directory: where
+ * memory is short, that is not what takes it.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -31,7 +33,8 @@
 struct known {
 	char *path;
 	struct stat st;
-	char *data;		/* of a file, the target of a link */
+	char *data;		/* the target of a link; of a file, from main() on */
+	off_t data_at;		/* of a file: where in the contents */
 	uint64_t listing;	/* of a directory: the sum of its names */
 };
 
@@ -43,6 +46,9 @@ static struct known *known;
 static size_t count;
 static size_t *files, *dirs, nfiles, ndirs;
 static uint64_t state;
+/* What is in the files, one after the other, and how much of it there is. */
+static int contents = -1;
+static off_t contents_size;
 
 static uint64_t chance(uint64_t below)
 {
@@ -131,16 +137,22 @@ static int learn(const char *path, const struct stat *st, int type, struct FTW *
 		if (readlink(path, k->data, st->st_size) != st->st_size)
 			wrong(k, "readlink", 0, st->st_size);
 	} else if (S_ISREG(st->st_mode) && st->st_size) {
+		static char buffer[1 << 16];
 		int fd = open_known(k);
 
-		k->data = malloc(st->st_size);
+		k->data_at = contents_size;
 		for (off_t at = 0; at < st->st_size;) {
-			ssize_t got = read(fd, k->data + at, st->st_size - at);
+			ssize_t got = read(fd, buffer, sizeof(buffer));
 
 			if (got <= 0)
 				wrong(k, "read", at, 0);
+			if (write(contents, buffer, got) != got) {
+				perror("the contents");
+				exit(1);
+			}
 			at += got;
 		}
+		contents_size += st->st_size;
 		close(fd);
 		files = realloc(files, (nfiles + 1) * sizeof(*files));
 		files[nfiles++] = count;
@@ -330,6 +342,7 @@ int main(int argc, char **argv)
 	int processes, failures = 0, status;
 	unsigned long *acts;
 	time_t until;
+	char *data;
 
 	if (argc < 4) {
 		fprintf(stderr, "usage: readers DIR[,DIR]... PROCESSES SECONDS [SEED [direct]]\n");
@@ -342,10 +355,22 @@ int main(int argc, char **argv)
 			return 2;
 		trees[ntrees++] = dir;
 	}
+	contents = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (contents < 0) {
+		perror("a file in the current directory");
+		return 1;
+	}
 	if (!ntrees || nftw(trees[0], learn, 32, FTW_PHYS)) {
 		perror(argv[1]);
 		return 1;
 	}
+	data = mmap(NULL, contents_size + 1, PROT_READ, MAP_SHARED, contents, 0);
+	if (data == MAP_FAILED || fdatasync(contents)) {
+		perror("the contents");
+		return 1;
+	}
+	for (size_t n = 0; n < nfiles; n++)
+		known[files[n]].data = data + known[files[n]].data_at;
 	of_tree[0] = known;
 	for (size_t tree = 1; tree < ntrees; tree++)
 		learn_also(tree);

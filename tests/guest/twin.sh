@@ -108,10 +108,18 @@ like_source() {
 	diff /tmp/source /tmp/tree
 }
 
+# Whether the first driver is left out.
+spared() {
+	case $options in
+	*device=*) spare_c "$backing" "$options" ;;
+	*) false ;;
+	esac
+}
+
 # What the first driver shows is kept; the second's is compared with it. That
 # it shows anything at all is seen here.
 first() {
-	if noted "$backing-c"; then return; fi
+	if noted "$backing-c" || spared; then return; fi
 	mounted observed >"first/$name.${backing##*/}" 2>&1
 	grep -q '^[.] ' "first/$name.${backing##*/}" ||
 		not_ok "$name, ${backing##*/}: '$A' mounts it" "it does not" "first/$name.${backing##*/}"
@@ -123,6 +131,7 @@ second() {
 		check "$name, ${backing##*/}: like its source tree" mounted like_source
 	fi
 	mounted observed >/tmp/second 2>&1
+	if spared; then return; fi
 	_first=first/$name.${backing##*/}
 	if ! noted "$backing-c"; then
 		same_files "$name, ${backing##*/}: the same as with '$A'" "$_first" /tmp/second

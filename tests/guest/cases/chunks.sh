@@ -60,13 +60,13 @@ of_all() {
 	done 3<&0 <LIST
 }
 
-first() { noted mine || mounted observed >"first/$name.$backing" 2>&1; }
+first() { noted mine || spare_c $backing "$devices" || mounted observed >"first/$name.$backing" 2>&1; }
 
 second() {
 	noted broken || check "$name, $backing: like its source tree" mounted like_source
 	noted mine || noted broken || {
 		mounted observed >/tmp/second 2>&1
-		same_files "$name, $backing: the same as with '$A'" "first/$name.$backing" /tmp/second
+		spare_c $backing "$devices" || same_files "$name, $backing: the same as with '$A'" "first/$name.$backing" /tmp/second
 	}
 }
 

@@ -35,12 +35,12 @@ for mount in small-disk small-file; do check "$mount" like_source all-kinds /mnt
 
 together "at once" 8
 
-# The readers know their trees by heart: 12 MB that cannot be reclaimed, twice.
+# Twelve readers take half a megabyte each.
 mkdir -p /tmp/cgroup
 mount -t cgroup2 none /tmp/cgroup
 echo +memory >/tmp/cgroup/cgroup.subtree_control
 mkdir /tmp/cgroup/tight
-echo "$(either 32M 34M)" >/tmp/cgroup/tight/memory.max
+echo "$(either 14M 16M)" >/tmp/cgroup/tight/memory.max
 echo $$ >/tmp/cgroup/tight/cgroup.procs
 # What is read counts for whoever reads it first.
 echo 3 >/proc/sys/vm/drop_caches
