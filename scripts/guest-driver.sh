@@ -3,10 +3,12 @@
 # /lib/driver.sh of a guest: switching the EROFS driver within one boot.
 # Every script that runs in a guest has these functions.
 
-# load_driver ours|c: our module (and the stock modules that it needs), or the
-# stock kernel's own C driver.
+# load_driver ours|c [PARAMETER=VALUE...]: our module (and the stock modules that
+# it needs), or the stock kernel's own C driver.
 load_driver() {
-	case $1 in
+	_driver=$1
+	shift
+	case $_driver in
 	ours)
 		if [ ! -f /lib/erofs/ours/erofs.ko ]; then
 			echo "load_driver: there was no erofs.ko when the guest was started"
@@ -20,15 +22,15 @@ load_driver() {
 		for _dep in $(cat /lib/erofs/ours/depends); do
 			modprobe "$_dep" || return
 		done
-		insmod /lib/erofs/ours/erofs.ko || return
+		insmod /lib/erofs/ours/erofs.ko "$@" || return
 		;;
-	c) modprobe erofs || return ;;
+	c) modprobe erofs "$@" || return ;;
 	*)
-		echo "load_driver: 'ours' or 'c', not '$1'"
+		echo "load_driver: 'ours' or 'c', not '$_driver'"
 		return 1
 		;;
 	esac
-	echo "$1" >/etc/driver
+	echo "$_driver" >/etc/driver
 }
 
 # unload_driver: fails, with rmmod's message, if something still uses it.

@@ -56,8 +56,7 @@ bounded() {
 }
 
 for most in 1 2; do
-	insmod /lib/erofs/ours/erofs.ko lzma_streams=$most deflate_streams=$most zstd_streams=$most
-	echo ours >/etc/driver
+	check "the driver loads with $most of each" load_driver ours lzma_streams=$most deflate_streams=$most zstd_streams=$most
 	for image in zstd deflate lzma; do
 		check "$image, $most at a time" bounded $image.erofs $most
 	done
