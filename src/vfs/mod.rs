@@ -87,6 +87,7 @@ pub(crate) mod private;
 pub(crate) mod read_counts;
 pub(crate) mod registration;
 pub(crate) mod reused;
+pub(crate) mod room;
 pub(crate) mod shared;
 pub(crate) mod stat;
 mod states;

@@ -14,6 +14,7 @@
 
 use super::{
     private::Buffer,
+    room::total_pages,
     PAGE_SHIFT, //
 };
 use core::{
@@ -24,10 +25,7 @@ use core::{
         Ordering, //
     }, //
 };
-use kernel::{
-    bindings,
-    prelude::*, //
-};
+use kernel::prelude::*;
 
 /// What contents are found by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,9 +64,7 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 /// How many pages there may be: one of 128 that the machine has.
 fn limit() -> usize {
-    // SAFETY: A number, which may change at any time.
-    let pages = unsafe { (&raw const bindings::_totalram_pages.counter).read_volatile() };
-    usize::try_from(pages >> 7).unwrap_or(0)
+    total_pages() >> 7
 }
 
 /// The places that a name has.

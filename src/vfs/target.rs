@@ -73,6 +73,28 @@ enum Memory {
     Apart { _buffer: Buffer },
 }
 
+/// Whether so much of `len` bytes is asked for that they are decoded to where they are wanted.
+fn is_worth_mapping(covered: usize, len: usize) -> bool {
+    covered >= len / 2
+}
+
+/// How many bytes `parts` have.
+fn covered(parts: &[Placed]) -> usize {
+    parts
+        .iter()
+        .fold(0usize, |sum, placed| sum.saturating_add(placed.part.len()))
+}
+
+/// About how many bytes of memory a target of `len` bytes takes beside `parts`.
+pub(crate) fn extra_bytes(parts: &[Placed], len: usize) -> usize {
+    let covered = covered(parts);
+    if is_worth_mapping(covered, len) {
+        len.saturating_sub(covered)
+    } else {
+        len
+    }
+}
+
 impl Target {
     /// A target of `len` bytes that has the bytes of `parts` in it. These are in order and end
     /// within `len`.
@@ -85,10 +107,7 @@ impl Target {
                 memory: Memory::Direct,
             });
         }
-        let covered = parts
-            .iter()
-            .fold(0usize, |sum, placed| sum.saturating_add(placed.part.len()));
-        if covered >= len / 2 {
+        if is_worth_mapping(covered(parts), len) {
             if let Some(target) = Self::mapped(parts, len, need)? {
                 return Ok(target);
             }

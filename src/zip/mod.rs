@@ -70,6 +70,9 @@
 //! allocate without I/O, since reclaim may wait for what they decode. Objects that live as long as
 //! a request are small and come from memory that is [reused](crate::vfs::reused), as buffers do.
 //!
+//! What large extents take beside the page cache is bounded ([room](crate::vfs::room)): where there
+//! is little memory, few of them are read at a time.
+//!
 //! There are as many decoders as the module's parameters say. A job that finds none waits until
 //! one comes back, which it does soon, as decoding waits for nothing: so whoever waits for a page
 //! may hold others, but never a decoder.

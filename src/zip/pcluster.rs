@@ -26,6 +26,7 @@ use crate::{
             Need, //
         },
         reused::RVec,
+        room::Room,
         target::{
             self,
             Placed,
@@ -106,6 +107,17 @@ impl Share {
             exact: exact && len == Some(end),
             start,
         }
+    }
+
+    /// How many bytes decoding takes at most.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.end
+    }
+
+    /// About how many bytes decoding takes beside the parts.
+    pub(super) fn extra_bytes(&self) -> usize {
+        target::extra_bytes(&self.parts, self.end)
     }
 
     /// Lets `fill` fill it if it is the end of an extent. Gives it back if that does not.
@@ -303,6 +315,8 @@ pub(super) struct Decode {
     /// Where in the buffer the pcluster begins.
     pub(super) skip: usize,
     pub(super) block: BlockBits,
+    /// For the encoded bytes, and those that are decoded beside the ones asked for.
+    pub(super) _room: Room,
 }
 
 impl Job for Decode {

@@ -14,6 +14,7 @@ use super::{
         Share, //
     },
     File,
+    Level,
     Mount, //
 };
 use crate::{
@@ -68,6 +69,7 @@ use crate::{
             RBox,
             RVec, //
         },
+        room::Room,
         target::Placed,
         workers, //
     }, //
@@ -384,6 +386,25 @@ impl<'a, B: Backing> Request<'a, B> {
         }
     }
 
+    /// Room for a pcluster, and for what decoding it takes beside the parts of `share`. Who has
+    /// none yet waits for it, if nobody who has some can be waiting for pages of this file.
+    #[inline]
+    fn room(&self, key: &Key, share: &Share) -> Option<Room> {
+        let encoded = key.len as usize;
+        if Room::is_little(encoded.saturating_add(share.len())) {
+            return Some(Room::NONE);
+        }
+        let bytes = encoded.saturating_add(share.extra_bytes());
+        match self.need() {
+            _ if Room::is_little(bytes) => Some(Room::NONE),
+            Need::Ahead => Room::find(bytes),
+            Need::Wanted if self.jobs.count == 0 && self.file.level == Level::File => {
+                Some(Room::wait(bytes))
+            }
+            Need::Wanted => Some(Room::take(bytes)),
+        }
+    }
+
     /// Starts to read a pcluster.
     #[inline(never)]
     fn start(&mut self, key: &Key, share: Share) -> core::result::Result<(), Failed> {
@@ -391,6 +412,7 @@ impl<'a, B: Backing> Request<'a, B> {
         let sb = self.inode.super_block();
         let bits = sb.data().disk.block_bits;
         let need = self.need();
+        let room = self.room(key, &share).ok_or(Failed::NoMemory)?;
         let reader = self.reader.as_mut().ok_or(Failed::Io)?;
         let run = reader.volume().run(DeviceId::PRIMARY, key.pos);
         let run = run.map_err(|e| Failed::Device(errno(e.kind())))?;
@@ -418,6 +440,7 @@ impl<'a, B: Backing> Request<'a, B> {
             alone: !run.device.is_cached(),
             skip: skip as usize,
             block: bits,
+            _room: room,
         };
         self.mount.in_flight.add(&job.pcluster);
         let counters = &self.mount.counters;
