@@ -21,6 +21,8 @@ const gfp_t CONST_GFP_KERNEL = GFP_KERNEL;
 const gfp_t CONST_GFP_NOFS = GFP_NOFS;
 const gfp_t CONST_GFP_AHEAD = GFP_NOWAIT | __GFP_NOWARN;
 const gfp_t CONST_GFP_TRY = __GFP_NORETRY | __GFP_NOWARN;
+/* What is free anyway: nobody is asked for it. */
+const gfp_t CONST_GFP_SPARE = __GFP_NORETRY | __GFP_NOMEMALLOC | __GFP_NOWARN;
 const gfp_t CONST_GFP_NOFAIL = GFP_KERNEL | __GFP_NOFAIL;
 
 const slab_flags_t CONST_SLAB_INODES = SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT;

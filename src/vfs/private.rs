@@ -159,9 +159,10 @@ impl Buffer {
         let order = usize::BITS.wrapping_sub(pages.wrapping_sub(1).leading_zeros());
 
         if order <= MAX_ORDER {
+            // Single pages will do: several in a row are not worth moving others out of the way.
             let gfp = match order {
                 0 => need.gfp(),
-                _ => need.gfp() | extra::CONST_GFP_TRY,
+                _ => extra::CONST_GFP_SPARE,
             };
             if let Some(folio) = take_folio(order, gfp) {
                 // SAFETY: A folio of a kernel without highmem has an address.
