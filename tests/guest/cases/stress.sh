@@ -47,7 +47,7 @@ pages() { awk -v what="$1" '$1 ~ what { sum += $2 } END { print sum + 0 }' /proc
 reclaimed=$(pages '^pgsteal_(kswapd|direct)$')
 meddle >/tmp/meddling 2>&1 &
 meddler=$!
-check "readers, $seconds seconds, seed $seed" readers "$dirs" 6 "$seconds" "$seed" direct
+check "readers, $seconds seconds, seed $seed" readers "$dirs" 3 "$seconds" "$seed" direct
 echo "    $(tail -n 1 /tmp/why), $(($(pages '^pgsteal_(kswapd|direct)$') - reclaimed)) pages reclaimed"
 touch /tmp/enough
 if wait $meddler; then ok "mounts come and go"; else not_ok "mounts come and go" "one failed" /tmp/meddling; fi
