@@ -2,8 +2,8 @@
 
 //! The steps of a mount: from the options to what is kept of the image.
 //!
-//! Called by `fill_super` and `root` of [`Erofs`](crate::super_block::Erofs), in the order of this
-//! file.
+//! Called by `fill_super` and `root` of [`Erofs`](crate::super_block::Erofs), in about the order of
+//! this file. [`volume`](crate::volume) opens what else belongs to an image.
 
 #![forbid(unsafe_code)]
 
@@ -45,6 +45,7 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
+
 /// Logarithm of the page size.
 pub(crate) const PAGE_BITS: u8 = vfs::PAGE_SHIFT as u8;
 

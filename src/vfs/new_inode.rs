@@ -43,6 +43,7 @@ use kernel::{
     prelude::*,
     sync::aref::ARef, //
 };
+
 /// What `stat` shows of an inode, whatever its kind.
 pub(crate) struct Attributes {
     /// Permissions. The type is that of the builder.

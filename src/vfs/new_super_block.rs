@@ -28,6 +28,7 @@ use kernel::{
     fmt,
     prelude::*, //
 };
+
 /// A superblock that `fill_super` sets up.
 ///
 /// # Invariants

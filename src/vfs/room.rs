@@ -81,7 +81,7 @@ impl Room {
             if now.saturating_sub(*began.get_or_insert(now)) > LONGEST || fatal_signal_pending() {
                 return Self::take(bytes);
             }
-            // SAFETY: By contract the caller may sleep.
+            // SAFETY: Who reads may sleep; no lock is held but those of folios.
             unsafe { bindings::schedule_timeout_killable(1) };
         }
     }

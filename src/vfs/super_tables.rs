@@ -36,6 +36,7 @@ use kernel::{
     seq_file::SeqFile,
     sync::aref::ARef, //
 };
+
 /// The superblock operations of `T`; made once, as a `static`.
 pub(crate) struct SuperTables<T: FileSystem> {
     super_operations: bindings::super_operations,
@@ -223,7 +224,8 @@ impl<T: FileSystem> SuperTables<T> {
 
     /// # Safety
     ///
-    /// Called by `deactivate_locked_super()` only, through [`FileSystemType`].
+    /// Called by `deactivate_locked_super()` only, through
+    /// [`FileSystemType`](super::registration::FileSystemType).
     pub(super) unsafe extern "C" fn kill_sb(sb: *mut bindings::super_block) {
         // SAFETY: By contract this is the end of the superblock. Which of the two applies is
         // decided by how `sget_fc` was told to find its device, so by that: a superblock for a

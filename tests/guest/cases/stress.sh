@@ -38,7 +38,8 @@ meddle() {
 	done
 }
 
-# The sanitized kernel gets more memory than it takes: the rest is not for us.
+# What is free beyond 40 MB is taken away: the sanitized kernel gets more than it
+# takes itself, and nothing would be reclaimed.
 rest=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) - 40 }' /proc/meminfo)
 mkdir /mnt/rest
 mount -t tmpfs -o size=100% none /mnt/rest
