@@ -180,7 +180,7 @@ finish() {
 	[ -z "${harmless-}" ] || sed -i -E "/$harmless/d" $_log
 	[ -z "${harmless_trace-}" ] || sed -i -E "/$harmless_trace/,/<\/TASK>/d" $_log
 	if grep -qE "$_alarming" $_log; then
-		grep -nE -A 12 "$_alarming" $_log >/tmp/alarms
+		grep -nE -B 3 -A 12 "$_alarming" $_log >/tmp/alarms
 		not_ok "the kernel has nothing to complain of" "$(grep -cE "$_alarming" $_log) lines" /tmp/alarms 100
 	else
 		ok "the kernel has nothing to complain of"

@@ -7,10 +7,11 @@
 # threads have theirs fail by chance.
 . /lib/case.sh
 
-# What sysfs, kmemleak and vmalloc() say when they are the ones who get none.
+# What sysfs, kmemleak, vmalloc() and the slab (EINVAL: for its node) say when they
+# are the ones who get none.
 # shellcheck disable=SC2034 # finish() reads them
 harmless='kobject_add_internal failed for .* [(]error: -12 |kobject: can not set name|kmemleak: Cannot allocate a scan area' \
-	harmless_trace='vmalloc error: size [0-9]+, .*(failed to (allocate|map)|vm_struct allocation failed)|__kmem_cache_create_args.* failed with error -12'
+	harmless_trace='vmalloc error: size [0-9]+, .*(failed to (allocate|map)|vm_struct allocation failed)|__kmem_cache_create_args.* failed with error -(12|22)'
 
 # setting NAME VALUE: for both kinds of allocations
 setting() {
