@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -594,7 +595,22 @@ static void mount_alone(void)
 	finish();
 }
 
-/* What the kernel has for itself and for page caches, in bytes. */
+/* Slabs have no free objects, but for those that are beside others in use. */
+static void shrink_slabs(void)
+{
+	glob_t slabs;
+
+	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &slabs))
+		fail("/sys/kernel/slab");
+	for (size_t n = 0; n < slabs.gl_pathc; n++)
+		write_file(slabs.gl_pathv[n], "1");
+	globfree(&slabs);
+}
+
+/*
+ * What the kernel has for itself and for page caches, in bytes. Who mounts next
+ * finds no more of it free, whatever has been before.
+ */
 static double kernel_memory(void)
 {
 	static const char *const fields[] = { "Slab:", "Percpu:", "KernelStack:", "Buffers:", "Cached:" };
@@ -605,6 +621,8 @@ static double kernel_memory(void)
 	drop_caches();
 	settle();
 	drop_caches();
+	shrink_slabs();
+	settle();
 	file = fopen("/proc/meminfo", "r");
 	if (!file)
 		fail("/proc/meminfo");
@@ -616,13 +634,16 @@ static double kernel_memory(void)
 	return sum;
 }
 
-/* ARG copies of SOURCE, beside it, each mounted. */
+/*
+ * ARG copies of SOURCE, beside it, each mounted. Of mounting the first round
+ * counts, not the least: to have made room for so many is part of it.
+ */
 static void mount_many(void)
 {
 	size_t times = strtoul(arg, NULL, 0);
 	char (*images)[64] = allocate(times * sizeof(*images));
 	char (*points)[64] = allocate(times * sizeof(*points));
-	double before, each;
+	double before, more, mounting = 0, unmounting = 0, memory = 0;
 	ssize_t size;
 	int fd;
 
@@ -647,23 +668,29 @@ static void mount_many(void)
 	/* What the driver makes when it is first used is no mount's. */
 	attach(images[0], points[0]);
 	detach(points[0]);
-	before = kernel_memory();
-
-	start();
-	for (size_t n = 0; n < times; n++)
-		attach(images[n], points[n]);
-	each = (double)(now() - began) / times;
-	mark();
-	result("mount", each);
-	result("memory", (kernel_memory() - before) / times);
-	settle();
-	mark();
-	began = now();
-	for (size_t n = 0; n < times; n++)
-		detach(points[n]);
-	each = (double)(now() - began) / times;
-	mark();
-	result("umount", each);
+	for (int i = 0; i < rounds; i++) {
+		before = kernel_memory();
+		best = 0;
+		start();
+		for (size_t n = 0; n < times; n++)
+			attach(images[n], points[n]);
+		stop(times);
+		if (!i)
+			mounting = best;
+		more = (kernel_memory() - before) / times;
+		if (!i || more < memory)
+			memory = more;
+		settle();
+		best = unmounting;
+		start();
+		for (size_t n = 0; n < times; n++)
+			detach(points[n]);
+		stop(times);
+		unmounting = best;
+	}
+	result("mount", mounting);
+	result("memory", memory);
+	result("umount", unmounting);
 
 	detach("/many");
 	settle();
