@@ -579,7 +579,7 @@ static void overlay_files(void) { overlay_on(files_on); }
 
 static void mount_alone(void)
 {
-	const int times = 100;
+	const int times = 1000; /* what is put off comes out in the mean */
 
 	for (int i = 0; i < rounds; i++) {
 		attach(source, "/mnt");
