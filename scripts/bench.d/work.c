@@ -680,7 +680,6 @@ static void mount_many(void)
 		more = (kernel_memory() - before) / times;
 		if (!i || more < memory)
 			memory = more;
-		settle();
 		best = unmounting;
 		start();
 		for (size_t n = 0; n < times; n++)

@@ -39,12 +39,9 @@ bounded() {
 	# A few are kept when they are not used: there have never been more than what is seen here.
 	_seen=
 	while [ ! -s /tmp/zip.status ] || [ ! -s /tmp/other.status ]; do
-		# The file is no snapshot: what is freed and made again is in it twice, now
-		# and then. What there is too much of is there the next time, too.
-		if over "$2" "$(all_kinds)"; then
-			_now=$(all_kinds)
-			if over "$2" "$_now"; then _seen=$_now; fi
-		fi
+		# The file is no snapshot: what is freed and made again meanwhile can be in
+		# it twice. A number that is too high counts if the next one is, too.
+		if over "$2" "$(all_kinds)" && _now=$(all_kinds) && over "$2" "$_now"; then _seen=$_now; fi
 		sleep 0.2
 	done
 	wait
