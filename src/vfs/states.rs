@@ -19,9 +19,11 @@ use super::{
 };
 use core::{
     ffi::c_void,
+    hint,
     ptr::NonNull,
     sync::atomic::{
-        AtomicUsize,
+        AtomicU32,
+        AtomicU64,
         Ordering, //
     }, //
 };
@@ -36,13 +38,68 @@ const KEPT: usize = 8;
 /// More than so many at a time are of no use, whatever the parameter says.
 const MOST: u32 = 1024;
 
+/// How many states there are, and how many of them somebody is about to free: the former bounds
+/// memory, so it goes down only when that is free; by the latter two who free at the same time
+/// agree which is the last one.
+struct Count(AtomicU64);
+
+impl Count {
+    /// One more in the low half: a state that exists.
+    const ONE: u64 = 1;
+    /// One more in the high half: a state that leaves.
+    const LEAVES: u64 = 1 << 32;
+
+    fn existing(both: u64) -> u64 {
+        both & (Self::LEAVES - 1)
+    }
+
+    fn staying(both: u64) -> u64 {
+        Self::existing(both).saturating_sub(both >> 32)
+    }
+
+    /// How many there are that nobody is about to free.
+    fn stay(&self) -> u64 {
+        Self::staying(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Counts one more, that is still to be made, if there may be: how many others stay.
+    fn reserve(&self, most: u64) -> core::result::Result<u64, u64> {
+        let more = |both| (Self::existing(both) < most).then(|| both.wrapping_add(Self::ONE));
+        // What is freed is freed before.
+        self.0
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, more)
+            .map(Self::staying)
+    }
+
+    /// It could not be made: how many others stay.
+    fn give_up(&self) -> u64 {
+        let before = self.0.fetch_sub(Self::ONE, Ordering::Relaxed);
+        Self::staying(before.wrapping_sub(Self::ONE))
+    }
+
+    /// Whether one that the caller has may be freed: whether more than `least` stay. If so, that is
+    /// to be done, and followed by [`left`](Self::left).
+    fn leave(&self, least: u64) -> bool {
+        let fewer = |both| (Self::staying(both) > least).then(|| both.wrapping_add(Self::LEAVES));
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
+            .is_ok()
+    }
+
+    /// One that leaves is freed.
+    fn left(&self) {
+        self.0
+            .fetch_sub(Self::ONE | Self::LEAVES, Ordering::Release);
+    }
+}
+
 /// The states of a kind.
 pub(super) struct States {
     kept: Places<KEPT>,
     /// How many there are, kept or in use.
-    count: AtomicUsize,
+    count: Count,
     /// How many there may be.
-    most: AtomicUsize,
+    most: AtomicU32,
     /// A semaphore: it has been completed once for each that may be in use and is not.
     idle: Opaque<bindings::completion>,
     /// Allocates one, or returns null; it is told whether there is no other.
@@ -65,8 +122,8 @@ impl States {
     ) -> Self {
         Self {
             kept: Places::new(),
-            count: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
+            count: Count(AtomicU64::new(0)),
+            most: AtomicU32::new(0),
             idle: Opaque::zeroed(),
             make,
             free,
@@ -87,7 +144,7 @@ impl States {
             // SAFETY: It is initialised.
             unsafe { bindings::complete(self.idle.get()) };
         }
-        self.most.store(most as usize, Ordering::Relaxed);
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// A state for the caller alone. `None` if there is none, and no memory for one.
@@ -103,9 +160,10 @@ impl States {
         loop {
             state.raw = self.kept.take();
             if state.raw.is_none() {
-                if let Ok(others) = self.reserve() {
+                let most = self.most.load(Ordering::Relaxed);
+                if let Ok(others) = self.count.reserve(most.into()) {
                     state.raw = NonNull::new(workers::without_io(|| (self.make)(others == 0)));
-                    if state.raw.is_none() && self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+                    if state.raw.is_none() && self.count.give_up() == 0 {
                         return None;
                     }
                 }
@@ -122,43 +180,40 @@ impl States {
         }
     }
 
-    /// Counts one more, if there may be: how many others there are.
-    fn reserve(&self) -> core::result::Result<usize, usize> {
-        let most = self.most.load(Ordering::Relaxed);
-        let more = |count: usize| (count < most).then(|| count.wrapping_add(1));
-        self.count
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
-    }
-
-    /// Keeps one, or frees it.
+    /// Keeps one, or frees it; not the last one that stays, whoever else does the same.
     ///
     /// # Safety
     ///
     /// `state` must be one that was kept, or from `make`, and nobody else use it.
     unsafe fn put(&self, state: NonNull<c_void>) {
-        if let Some(state) = self.kept.put(state) {
-            // There are enough, or another one is put back just now: that one stays.
-            // SAFETY: By contract.
-            unsafe { (self.free)(state) };
-            self.count.fetch_sub(1, Ordering::Relaxed);
+        let mut state = state;
+        // There is no place if enough are kept, or somebody takes or puts back another one just
+        // now. The last one that stays finds its place then: whatever is kept stays, too.
+        while let Some(back) = self.kept.put(state) {
+            if self.count.leave(1) {
+                // SAFETY: By contract.
+                unsafe { (self.free)(back) };
+                self.count.left();
+                return;
+            }
+            state = back;
+            hint::spin_loop();
         }
     }
 
     /// Frees those that are kept, as long as there are more than `least`. About how many pages.
     pub(super) fn trim(&self, least: usize) -> usize {
-        let fewer = |count: usize| (count > least).then(|| count.wrapping_sub(1));
         let mut pages = 0usize;
-        while self
-            .count
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
-            .is_ok()
-        {
-            let Some(state) = self.kept.take() else {
-                self.count.fetch_add(1, Ordering::Relaxed);
-                break;
-            };
+        while let Some(state) = self.kept.take() {
             // SAFETY: What is kept is of the kind, and this function's now.
-            unsafe { (self.free)(state) };
+            unsafe {
+                if !self.count.leave(least as u64) {
+                    self.put(state);
+                    break;
+                }
+                (self.free)(state);
+            }
+            self.count.left();
             pages = pages.wrapping_add(self.pages);
         }
         pages
@@ -166,9 +221,8 @@ impl States {
 
     /// About how many pages [`trim`](Self::trim) would free.
     pub(super) fn kept(&self, least: usize) -> usize {
-        let states = self.kept.count();
-        let others = self.count.load(Ordering::Relaxed).saturating_sub(least);
-        states.min(others).wrapping_mul(self.pages)
+        let others = (self.count.stay() as usize).saturating_sub(least);
+        self.kept.count().min(others).wrapping_mul(self.pages)
     }
 }
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Decoders are bounded in number as the module's parameters say, for all mounts
 # together, however many read at a time and however little memory there is; and
-# they are freed. Their memory is what the module has vmalloc()ed.
+# they are freed. Their memory is what the module has vmalloc()ed: /proc/vmallocinfo
+# says what there is about now, tracepoints what there was at any time.
 . /lib/case.sh
 
 cd /data || exit
@@ -20,40 +21,83 @@ all_kinds() {
 	echo "$(decoders 0 100000) $(decoders 100000 500000) $(decoders 500000 4000000)"
 }
 
-# over MOST NUMBERS: whether one of them is larger
-over() {
-	for _number in $2; do
-		[ "$_number" -le "$1" ] || return 0
-	done
-	return 1
+# Each area of memory as it comes, with who asked for it, and goes, in the order
+# in which that happens.
+t=/sys/kernel/tracing
+echo counter >$t/trace_clock
+echo 4096 >$t/buffer_size_kb
+echo 1 >$t/options/stacktrace
+for event in alloc_vmap_area free_vmap_area_noflush; do
+	echo 1 >$t/events/vmalloc/$event/enable
+done
+
+# at_once: of those that are the module's, "SIZE NUMBER" how many of a size there were at a time
+at_once() {
+	echo 0 >$t/tracing_on
+	if grep overrun $t/per_cpu/cpu*/stats | grep -vq ': 0$'; then
+		echo "events are missing: buffer_size_kb is too small for this test"
+		return 1
+	fi
+	# The addresses of both events in one format, then the stacks, which that cannot show.
+	echo 1 >$t/options/fields
+	cat $t/trace >/tmp/areas
+	echo 0 >$t/options/fields
+	awk '
+	function found(pattern, skip) {
+		match($0, pattern)
+		return substr($0, RSTART + skip, RLENGTH - skip)
+	}
+	function processor() { return found("\\[[0-9]*\\]", 0) }
+	FNR == 1 { event = 0; file++ }
+	/ (alloc_vmap_area|free_vmap_area_noflush): / {
+		last[processor()] = ++event
+		if (file == 2) next
+		address[event] = found(/ alloc_/ ? " addr=0x[0-9a-f]*" : " va_start=0x[0-9a-f]*", / alloc_/ ? 6 : 10)
+		if (/ alloc_/) size[event] = found(" size=0x[0-9a-f]*", 6)
+	}
+	/<stack trace>/ { of = last[processor()] }
+	/=> __vmalloc_node_range/ { vmalloc[of] = 1 }
+	/=> .*erofs/ { ours[of] = 1 }
+	END {
+		for (i = 1; i <= event; i++) {
+			at = address[i]
+			if (at in there) { now[there[at]]--; delete there[at] }
+			if (!(i in size) || !vmalloc[i] || !ours[i]) continue
+			there[at] = size[i]
+			if (++now[size[i]] > most[size[i]]) most[size[i]] = now[size[i]]
+		}
+		for (bytes in most) print bytes, most[bytes]
+	}' /tmp/areas $t/trace
 }
 
 # bounded IMAGE MOST: many readers at a time, of two mounts
 bounded() {
+	echo >$t/trace
+	echo 1 >$t/tracing_on
 	mnt mount "/data/$1" /mnt/zip -o "" || return
 	attach "$1" && mnt mount "$dev" /mnt/other -o "" || return
 	rm -f /tmp/*.status
 	for _mount in zip other; do
 		{ readers /mnt/$_mount 10 6 0 direct >/tmp/$_mount.said 2>&1; echo $? >/tmp/$_mount.status; } &
 	done
-	# A few are kept when they are not used: there have never been more than what is seen here.
-	_seen=
+	# Memory is asked for, too, while they read.
 	while [ ! -s /tmp/zip.status ] || [ ! -s /tmp/other.status ]; do
-		# The file is no snapshot: what is freed and made again meanwhile can be in
-		# it twice. A number that is too high counts if the next one is, too.
-		if over "$2" "$(all_kinds)" && _now=$(all_kinds) && over "$2" "$_now"; then _seen=$_now; fi
-		sleep 0.2
+		echo 2 >/proc/sys/vm/drop_caches
+		sleep 0.05
 	done
 	wait
 	_result=0
 	grep -qx 0 /tmp/zip.status || { cat /tmp/zip.said; _result=1; }
 	grep -qx 0 /tmp/other.status || { cat /tmp/other.said; _result=1; }
-	[ -z "$_seen" ] || { echo "there were $_seen decoders, of each size"; _result=1; }
+	at_once >/tmp/seen || { cat /tmp/seen; return 1; }
+	while read -r _size _number; do
+		[ "$_number" -le "$2" ] || { echo "$_number decoders of $_size bytes at once"; _result=1; }
+	done </tmp/seen
 	case $1 in
 	lzma*) ;;
-	*) [ "$(all_kinds)" != "0 0 0" ] || { echo "nothing was decoded"; _result=1; } ;;
+	*) [ -s /tmp/seen ] || { echo "nothing was decoded"; _result=1; } ;;
 	esac
-	# Memory is asked for: no more than the last one of a kind is kept.
+	# No more than the last one of a kind is kept.
 	echo 2 >/proc/sys/vm/drop_caches
 	for _number in $(all_kinds); do
 		[ "$_number" -le 1 ] || { echo "$_number decoders are kept"; _result=1; }
