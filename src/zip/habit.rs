@@ -11,9 +11,9 @@
 //! The first time, all of it is decoded if what is saved thereby is worth more than what it costs:
 //! the whole extent, if somebody comes back, against what is behind the page. How likely that is
 //! follows from how often it happened in the file; as long as nothing is known, it is taken for
-//! likely. Extents are touched again the more often the longer somebody goes on to read at random,
-//! and the more pages they have: so what was seen until now counts as often as there are pages, if
-//! these are not many.
+//! likely, if the extent has more than a few pages. Extents are touched again the more often the
+//! longer somebody goes on to read at random, and the more pages they have: so what was seen until
+//! now counts as often as there are pages, if these are not many.
 //!
 //! For the counters, what was decoded is remembered in a small table that all mounts share: a lossy
 //! one, without locks.
@@ -48,7 +48,9 @@ const LITTLE: u64 = 4;
 
 /// What is known at the beginning counts as so many touches,
 const PRIOR: u64 = 16;
-/// so many of them second ones.
+/// so many of them second ones for each page of the extent, but not more
+const PRIOR_AGAIN_A_PAGE: u64 = 2;
+/// than so many.
 const PRIOR_AGAIN: u64 = 14;
 
 impl Habit {
@@ -86,9 +88,10 @@ impl Habit {
         let all = u64::from(first.saturating_add(again)).saturating_add(PRIOR);
         let costs = own.1.saturating_sub(to);
         let saves = own.1.saturating_sub(own.0);
+        let pages = saves >> PAGE_SHIFT;
         let likely = u64::from(again)
-            .saturating_mul(OFTEN.min(saves >> PAGE_SHIFT))
-            .saturating_add(PRIOR_AGAIN);
+            .saturating_mul(OFTEN.min(pages))
+            .saturating_add(PRIOR_AGAIN.min(pages.saturating_mul(PRIOR_AGAIN_A_PAGE)));
         // At its beginning nothing is decoded that is not asked for, and little again later.
         let begins = from <= own.0 && costs > to.saturating_sub(from).saturating_mul(LITTLE);
         known || (!begins && costs.saturating_mul(all) <= saves.saturating_mul(likely))

@@ -86,17 +86,19 @@ pub(super) struct Share {
 
 impl Share {
     /// `len` is that of the extent, if all of it is known, and `exact` says that the pcluster
-    /// decodes to no more. `kept` is for whom its encoded bytes are kept.
+    /// decodes to no more. `kept` is for whom its encoded bytes are kept; `goes_on` says that the
+    /// next page may well be asked for next, and so the end of the extent in it is kept.
     pub(super) fn new(
         parts: RVec<Placed>,
         len: Option<usize>,
         exact: bool,
         start: usize,
         kept: Kept,
+        goes_on: bool,
     ) -> Self {
         let asked = parts.last().map_or(0, Placed::end);
         let end = len
-            .filter(|len| len.saturating_sub(asked) < vfs::PAGE_SIZE)
+            .filter(|len| goes_on && len.saturating_sub(asked) < vfs::PAGE_SIZE)
             .unwrap_or(asked);
         let before = parts.first().is_some_and(|placed| placed.at > 0);
         Self {

@@ -351,7 +351,9 @@ impl<'a, B: Backing> Request<'a, B> {
         let bits = self.inode.super_block().data().disk.block_bits;
         let start = bits.offset_in(extent.start) as usize;
         let kept = Kept::by(self.inode.super_block().options().cache_strategy());
-        let share = Share::new(parts, len, !extent.partial, start, kept);
+        // A single page is one somewhere in the file: nobody reads on from there.
+        let goes_on = self.pages > 1;
+        let share = Share::new(parts, len, !extent.partial, start, kept, goes_on);
 
         let result = match extent.at {
             ZipPlacement::Device { pos, len, encoding } => {
