@@ -13,6 +13,7 @@
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
 #include <linux/iomap.h>
+#include <linux/namei.h>
 #include <linux/posix_acl_xattr.h>
 #include <linux/pseudo_fs.h>
 #include <linux/splice.h>

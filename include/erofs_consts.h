@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/gfp_types.h>
 #include <linux/iomap.h>
+#include <linux/namei.h>
 #include <linux/slab.h>
 
 const unsigned long CONST_SB_RDONLY = SB_RDONLY;
@@ -37,6 +38,7 @@ const int CONST_IOCB_DIRECT = IOCB_DIRECT;
 const unsigned int CONST_S_DAX = S_DAX;
 const unsigned int CONST_IOMAP_DAX = IOMAP_DAX;
 
+const unsigned int CONST_LOOKUP_FOLLOW = LOOKUP_FOLLOW;
 const int CONST_POSIX_FADV_WILLNEED = POSIX_FADV_WILLNEED;
 
 #endif

@@ -274,12 +274,18 @@ impl FileSystem for Erofs {
             };
         }
 
-        let result = context.get_tree_block();
-        if result != Err(ENOTBLK) || !cfg!(EROFS_BACKED_BY_FILE) {
-            return result;
+        let path = match context.source_path() {
+            Ok(path) if cfg!(EROFS_BACKED_BY_FILE) && !path.is_block_device() => path,
+            // Follows it again, and says what is wrong.
+            _ => return context.get_tree_block(),
+        };
+        // Clients take this very error as "use a loop device instead". What cannot hold an image is
+        // not opened: that may have to wait for somebody else, or do something.
+        if !path.is_regular() {
+            return Err(ENOTBLK);
         }
-        // Clients take this very error as "use a loop device instead".
-        let file = BackingFile::new(context.open_source()?).ok_or(ENOTBLK)?;
+        let file = BackingFile::new(path.open()?).ok_or(ENOTBLK)?;
+        drop(path);
         context.options()?.source = Some(file.into_file());
         context.get_tree_nodev()
     }
