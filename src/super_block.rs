@@ -274,9 +274,9 @@ impl FileSystem for Erofs {
             };
         }
 
-        let path = match context.source_path() {
-            Ok(path) if cfg!(EROFS_BACKED_BY_FILE) && !path.is_block_device() => path,
-            // Follows it again, and says what is wrong.
+        let path = match context.source_path()? {
+            Some(path) if cfg!(EROFS_BACKED_BY_FILE) && !path.is_block_device() => path,
+            // Follows it again, or says what is wrong.
             _ => return context.get_tree_block(),
         };
         // Clients take this very error as "use a loop device instead". What cannot hold an image is

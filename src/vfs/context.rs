@@ -62,20 +62,20 @@ impl<T: FileSystem> MountContext<'_, T> {
         }
     }
 
-    /// Follows the source, which is a path.
-    pub(crate) fn source_path(&self) -> Result<SourcePath> {
+    /// Follows the source, which is a path. `None` if there is none, or an empty one.
+    pub(crate) fn source_path(&self) -> Result<Option<SourcePath>> {
         let mut path = MaybeUninit::<bindings::path>::uninit();
 
         // SAFETY: By the type invariant the source is null or a string. INVARIANT: The path is
         // filled in if it is found.
         unsafe {
             let source = (*self.fc).source;
-            if source.is_null() {
-                return Err(EINVAL);
+            if source.is_null() || *source == 0 {
+                return Ok(None);
             }
             let follow = extra::CONST_LOOKUP_FOLLOW;
             to_result(extra::kern_path(source, follow, path.as_mut_ptr()))?;
-            Ok(SourcePath(path.assume_init()))
+            Ok(Some(SourcePath(path.assume_init())))
         }
     }
 
