@@ -285,7 +285,6 @@ impl FileSystem for Erofs {
             return Err(ENOTBLK);
         }
         let file = BackingFile::new(path.open()?).ok_or(ENOTBLK)?;
-        drop(path);
         context.options()?.source = Some(file.into_file());
         context.get_tree_nodev()
     }

@@ -38,10 +38,8 @@ use crate::{
     },
     vfs::{
         backing_file::BackingFile,
-        context::{
-            open_file,
-            OwnedString, //
-        },
+        context::OwnedString,
+        found_path::open_file,
         metadata::{
             Ahead,
             PageBytes, //

@@ -7,6 +7,7 @@
 
 use super::{
     extra,
+    found_path::FoundPath,
     super_block::{
         FileSystem,
         Info,
@@ -63,19 +64,14 @@ impl<T: FileSystem> MountContext<'_, T> {
     }
 
     /// Follows the source, which is a path. `None` if there is none, or an empty one.
-    pub(crate) fn source_path(&self) -> Result<Option<SourcePath>> {
-        let mut path = MaybeUninit::<bindings::path>::uninit();
-
-        // SAFETY: By the type invariant the source is null or a string. INVARIANT: The path is
-        // filled in if it is found.
+    pub(crate) fn source_path(&self) -> Result<Option<FoundPath>> {
+        // SAFETY: By the type invariant the source is null or a string.
         unsafe {
             let source = (*self.fc).source;
             if source.is_null() || *source == 0 {
                 return Ok(None);
             }
-            let follow = extra::CONST_LOOKUP_FOLLOW;
-            to_result(extra::kern_path(source, follow, path.as_mut_ptr()))?;
-            Ok(Some(SourcePath(path.assume_init())))
+            FoundPath::follow(source).map(Some)
         }
     }
 
@@ -103,63 +99,6 @@ impl<T: FileSystem> MountContext<'_, T> {
         // SAFETY: By the type invariant.
         let log = unsafe { MountLog::from_raw(self.fc, core::ptr::null_mut()) };
         log.error::<T>(args);
-    }
-}
-
-/// What the path leads to that is the source of a mount.
-///
-/// # Invariants
-///
-/// The path is of an inode, and holds references that are this value's.
-pub(crate) struct SourcePath(bindings::path);
-
-impl SourcePath {
-    fn is(&self, kind: u32) -> bool {
-        // SAFETY: By the type invariant; the type of an inode is constant.
-        let mode = unsafe { (*(*self.0.dentry).d_inode).i_mode };
-        u32::from(mode) & bindings::S_IFMT == kind
-    }
-
-    /// Whether it is a block device.
-    pub(crate) fn is_block_device(&self) -> bool {
-        self.is(bindings::S_IFBLK)
-    }
-
-    /// Whether it is a regular file.
-    pub(crate) fn is_regular(&self) -> bool {
-        self.is(bindings::S_IFREG)
-    }
-
-    /// Opens it for reading, with the credentials of the current task. As whatever is opened by
-    /// its path, but this is not followed again.
-    pub(crate) fn open(&self) -> Result<ARef<File>> {
-        // SAFETY: By the type invariant; an empty path from there is the place itself. As in
-        // `open_file`.
-        unsafe {
-            let file = bindings::file_open_root(&self.0, c"".as_char_ptr(), READ, 0);
-            Ok(ARef::from_raw(
-                NonNull::new_unchecked(from_err_ptr(file)?).cast(),
-            ))
-        }
-    }
-}
-
-impl Drop for SourcePath {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe { bindings::path_put(&self.0) };
-    }
-}
-
-const READ: c_int = (bindings::O_RDONLY | bindings::O_LARGEFILE) as c_int;
-
-/// Opens the file at `path` for reading, with the credentials of the current task.
-pub(crate) fn open_file(path: &CStr) -> Result<ARef<File>> {
-    // SAFETY: A string. The reference that is returned becomes the `ARef`'s; nobody else has the
-    // file, so there is no `fdget_pos`.
-    unsafe {
-        let file = from_err_ptr(bindings::filp_open(path.as_char_ptr(), READ, 0))?;
-        Ok(ARef::from_raw(NonNull::new_unchecked(file.cast::<File>())))
     }
 }
 

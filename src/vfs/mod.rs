@@ -67,6 +67,7 @@ pub(crate) mod dentry;
 pub(crate) mod dir;
 pub(crate) mod export;
 pub(crate) mod folio;
+pub(crate) mod found_path;
 pub(crate) mod incoming;
 pub(crate) mod inode;
 pub(crate) mod internal;

@@ -63,11 +63,12 @@ impl Count {
     }
 
     /// Counts one more, that is still to be made, if there may be: how many others stay.
-    fn reserve(&self, most: u64) -> core::result::Result<u64, u64> {
+    fn reserve(&self, most: u64) -> Option<u64> {
         let more = |both| (Self::existing(both) < most).then(|| both.wrapping_add(Self::ONE));
         // What is freed is freed before.
         self.0
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, more)
+            .ok()
             .map(Self::staying)
     }
 
@@ -161,7 +162,7 @@ impl States {
             state.raw = self.kept.take();
             if state.raw.is_none() {
                 let most = self.most.load(Ordering::Relaxed);
-                if let Ok(others) = self.count.reserve(most.into()) {
+                if let Some(others) = self.count.reserve(most.into()) {
                     state.raw = NonNull::new(workers::without_io(|| (self.make)(others == 0)));
                     if state.raw.is_none() && self.count.give_up() == 0 {
                         return None;
@@ -180,22 +181,34 @@ impl States {
         }
     }
 
-    /// Keeps one, or frees it; not the last one that stays, whoever else does the same.
+    /// Frees one, if more than `least` stay: gives it back if not.
     ///
     /// # Safety
     ///
     /// `state` must be one that was kept, or from `make`, and nobody else use it.
-    unsafe fn put(&self, state: NonNull<c_void>) {
-        let mut state = state;
+    unsafe fn release(&self, state: NonNull<c_void>, least: u64) -> Option<NonNull<c_void>> {
+        if !self.count.leave(least) {
+            return Some(state);
+        }
+        // SAFETY: By contract.
+        unsafe { (self.free)(state) };
+        self.count.left();
+        None
+    }
+
+    /// Keeps one, or frees it; not the last one that stays, whoever else does the same.
+    ///
+    /// # Safety
+    ///
+    /// As for [`release`](Self::release).
+    unsafe fn put(&self, mut state: NonNull<c_void>) {
         // There is no place if enough are kept, or somebody takes or puts back another one just
         // now. The last one that stays finds its place then: whatever is kept stays, too.
         while let Some(back) = self.kept.put(state) {
-            if self.count.leave(1) {
-                // SAFETY: By contract.
-                unsafe { (self.free)(back) };
-                self.count.left();
+            // SAFETY: By contract.
+            let Some(back) = (unsafe { self.release(back, 1) }) else {
                 return;
-            }
+            };
             state = back;
             hint::spin_loop();
         }
@@ -205,15 +218,12 @@ impl States {
     pub(super) fn trim(&self, least: usize) -> usize {
         let mut pages = 0usize;
         while let Some(state) = self.kept.take() {
-            // SAFETY: What is kept is of the kind, and this function's now.
-            unsafe {
-                if !self.count.leave(least as u64) {
-                    self.put(state);
-                    break;
-                }
-                (self.free)(state);
+            // SAFETY: What was kept is of the kind, and this function's now.
+            if let Some(back) = unsafe { self.release(state, least as u64) } {
+                // SAFETY: As above.
+                unsafe { self.put(back) };
+                break;
             }
-            self.count.left();
             pages = pages.wrapping_add(self.pages);
         }
         pages

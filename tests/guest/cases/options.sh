@@ -71,7 +71,7 @@ if [ "$B" != c ]; then
 	mounts "source: a file on tmpfs" source=/dev/shm/image
 	mounts "source: its descriptor" fd:source=/dev/shm/image
 	rm /dev/shm/image
-	# With that one, nobody is there who would write to it.
+	# That one waits for somebody who writes to it.
 	refused "a FIFO" "create: ENOTBLK" source=/data/fifo
 fi
 : >/tmp/empty

@@ -73,42 +73,11 @@ void first_cold(void)
 	finish();
 }
 
-/* ARG reads. */
-void random_cold(void)
+/* A page at each of these places. */
+static void pages_cold(const off_t *at, size_t reads)
 {
-	size_t reads = strtoul(arg, NULL, 0), size;
-	off_t *at = allocate(reads * sizeof(*at));
-	int fd = open_big(&size);
-
-	for (size_t n = 0; n < reads; n++)
-		at[n] = number(size / 4096) * 4096;
-	close(fd);
 	for (int i = 0; i < rounds; i++) {
-		drop_caches();
-		fd = open_big(&size);
-		start();
-		for (size_t n = 0; n < reads; n++)
-			read_at(fd, 4096, at[n]);
-		stop(reads);
-		close(fd);
-	}
-	finish();
-}
-
-/* At the positions that FILE lists, ARG of them at most. */
-void listed_cold(void)
-{
-	size_t most = strtoul(arg, NULL, 0), reads = 0, size;
-	off_t *at = allocate(most * sizeof(*at));
-	FILE *file = fopen(list, "r");
-	long long pos;
-
-	if (!file)
-		fail("%s", list);
-	while (reads < most && fscanf(file, "%lld", &pos) == 1)
-		at[reads++] = pos;
-	fclose(file);
-	for (int i = 0; i < rounds; i++) {
+		size_t size;
 		int fd;
 
 		drop_caches();
@@ -120,6 +89,34 @@ void listed_cold(void)
 		close(fd);
 	}
 	finish();
+}
+
+/* ARG reads. */
+void random_cold(void)
+{
+	size_t reads = strtoul(arg, NULL, 0), size;
+	off_t *at = allocate(reads * sizeof(*at));
+
+	close(open_big(&size));
+	for (size_t n = 0; n < reads; n++)
+		at[n] = number(size / 4096) * 4096;
+	pages_cold(at, reads);
+}
+
+/* At the positions that FILE lists, ARG of them at most. */
+void listed_cold(void)
+{
+	size_t most = strtoul(arg, NULL, 0), reads = 0;
+	off_t *at = allocate(most * sizeof(*at));
+	FILE *file = fopen(list, "r");
+	long long pos;
+
+	if (!file)
+		fail("%s", list);
+	while (reads < most && fscanf(file, "%lld", &pos) == 1)
+		at[reads++] = pos;
+	fclose(file);
+	pages_cold(at, reads);
 }
 
 void mmap_cold(void)
