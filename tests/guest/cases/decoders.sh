@@ -4,7 +4,8 @@
 # Decoders are bounded in number as the module's parameters say, for all mounts
 # together, however many read at a time and however little memory there is; and
 # they are freed. Their memory is what the module has vmalloc()ed: /proc/vmallocinfo
-# says what there is about now, tracepoints what there was at any time.
+# says what there is about now, tracepoints what there was at any time. Those of LZMA
+# have none: who makes and frees them is watched.
 . /lib/case.sh
 
 cd /data || exit
@@ -27,11 +28,17 @@ t=/sys/kernel/tracing
 echo counter >$t/trace_clock
 echo 4096 >$t/buffer_size_kb
 echo 1 >$t/options/stacktrace
-for event in alloc_vmap_area free_vmap_area_noflush; do
-	echo 1 >$t/events/vmalloc/$event/enable
+# The driver counts one before it is made, and until it is freed.
+echo 'p:lzma/lzma_make xz_dec_microlzma_alloc' >$t/kprobe_events
+echo 'r:lzma/lzma_fail xz_dec_microlzma_alloc ret=$retval' >>$t/kprobe_events
+echo 'r:lzma/lzma_free xz_dec_microlzma_end' >>$t/kprobe_events
+echo 'ret == 0' >$t/events/lzma/lzma_fail/filter
+for events in vmalloc/alloc_vmap_area vmalloc/free_vmap_area_noflush lzma; do
+	echo 1 >$t/events/$events/enable
 done
 
-# at_once: of those that are the module's, "SIZE NUMBER" how many of a size there were at a time
+# at_once: of those that are the module's, "KIND NUMBER LEFT" how many of a size, or of LZMA,
+# there were at a time, and in the end
 at_once() {
 	echo 0 >$t/tracing_on
 	if grep overrun $t/per_cpu/cpu*/stats | grep -vq ': 0$'; then
@@ -49,9 +56,14 @@ at_once() {
 	}
 	function processor() { return found("\\[[0-9]*\\]", 0) }
 	FNR == 1 { event = 0; file++ }
-	/ (alloc_vmap_area|free_vmap_area_noflush): / {
+	/ (alloc_vmap_area|free_vmap_area_noflush|lzma_[a-z]*): / {
 		last[processor()] = ++event
 		if (file == 2) next
+		if (/ lzma_/) {
+			now["lzma"] += / lzma_make:/ ? 1 : -1
+			if (now["lzma"] > most["lzma"]) most["lzma"] = now["lzma"]
+			next
+		}
 		address[event] = found(/ alloc_/ ? " addr=0x[0-9a-f]*" : " va_start=0x[0-9a-f]*", / alloc_/ ? 6 : 10)
 		if (/ alloc_/) size[event] = found(" size=0x[0-9a-f]*", 6)
 	}
@@ -66,7 +78,7 @@ at_once() {
 			there[at] = size[i]
 			if (++now[size[i]] > most[size[i]]) most[size[i]] = now[size[i]]
 		}
-		for (bytes in most) print bytes, most[bytes]
+		for (kind in most) print kind, most[kind], now[kind]
 	}' /tmp/areas $t/trace
 }
 
@@ -89,14 +101,6 @@ bounded() {
 	_result=0
 	grep -qx 0 /tmp/zip.status || { cat /tmp/zip.said; _result=1; }
 	grep -qx 0 /tmp/other.status || { cat /tmp/other.said; _result=1; }
-	at_once >/tmp/seen || { cat /tmp/seen; return 1; }
-	while read -r _size _number; do
-		[ "$_number" -le "$2" ] || { echo "$_number decoders of $_size bytes at once"; _result=1; }
-	done </tmp/seen
-	case $1 in
-	lzma*) ;;
-	*) [ -s /tmp/seen ] || { echo "nothing was decoded"; _result=1; } ;;
-	esac
 	# No more than the last one of a kind is kept.
 	echo 2 >/proc/sys/vm/drop_caches
 	for _number in $(all_kinds); do
@@ -104,6 +108,16 @@ bounded() {
 	done
 	mnt umount /mnt/zip && mnt umount /mnt/other && detach || return
 	[ "$(all_kinds)" = "0 0 0" ] || { echo "$(all_kinds) decoders without a mount"; _result=1; }
+	at_once >/tmp/seen || { cat /tmp/seen; return 1; }
+	case $1 in
+	lzma*) _kind=lzma ;;
+	*) _kind=0x ;;
+	esac
+	grep -q "^$_kind" /tmp/seen || { echo "no decoder was seen"; _result=1; }
+	while read -r _kind _number _left; do
+		[ "$_number" -le "$2" ] || { echo "$_number decoders ($_kind) at once"; _result=1; }
+		[ "$_left" -eq 0 ] || { echo "$_left decoders ($_kind) are never freed"; _result=1; }
+	done </tmp/seen
 	return $_result
 }
 
