@@ -28,14 +28,20 @@ t=/sys/kernel/tracing
 echo counter >$t/trace_clock
 echo 4096 >$t/buffer_size_kb
 echo 1 >$t/options/stacktrace
-# The driver counts one before it is made, and until it is freed.
-echo 'p:lzma/lzma_make xz_dec_microlzma_alloc' >$t/kprobe_events
-echo 'r:lzma/lzma_fail xz_dec_microlzma_alloc ret=$retval' >>$t/kprobe_events
-echo 'r:lzma/lzma_free xz_dec_microlzma_end' >>$t/kprobe_events
-echo 'ret == 0' >$t/events/lzma/lzma_fail/filter
-for events in vmalloc/alloc_vmap_area vmalloc/free_vmap_area_noflush lzma; do
-	echo 1 >$t/events/$events/enable
+for event in alloc_vmap_area free_vmap_area_noflush; do
+	echo 1 >$t/events/vmalloc/$event/enable
 done
+
+# The driver counts one of LZMA before it is made, and until it is freed.
+watch_lzma() {
+	# The decoder may be a module: loaded with the driver, it stays.
+	load_driver ours && unload_driver || return
+	echo 'p:lzma/lzma_make xz_dec_microlzma_alloc' >$t/kprobe_events || return
+	echo 'r:lzma/lzma_fail xz_dec_microlzma_alloc ret=$retval' >>$t/kprobe_events || return
+	echo 'r:lzma/lzma_free xz_dec_microlzma_end' >>$t/kprobe_events || return
+	echo 'ret == 0' >$t/events/lzma/lzma_fail/filter || return
+	echo 1 >$t/events/lzma/enable
+}
 
 # at_once: of those that are the module's, "KIND NUMBER LEFT" how many of a size, or of LZMA,
 # there were at a time, and in the end
@@ -121,6 +127,7 @@ bounded() {
 	return $_result
 }
 
+check "who makes and frees decoders of LZMA is watched" watch_lzma
 for most in 1 2; do
 	check "the driver loads with $most of each" load_driver ours lzma_streams=$most deflate_streams=$most zstd_streams=$most
 	for image in zstd deflate lzma; do
