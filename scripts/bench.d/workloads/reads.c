@@ -56,23 +56,6 @@ void sequential_cold(void)
 	finish();
 }
 
-/* One page, from where most programs begin. */
-void first_cold(void)
-{
-	for (int i = 0; i < rounds; i++) {
-		size_t size;
-		int fd;
-
-		drop_caches();
-		fd = open_big(&size);
-		start();
-		read_at(fd, 4096, 0);
-		stop(1);
-		close(fd);
-	}
-	finish();
-}
-
 /* A page at each of these places. */
 static void pages_cold(const off_t *at, size_t reads)
 {
@@ -89,6 +72,14 @@ static void pages_cold(const off_t *at, size_t reads)
 		close(fd);
 	}
 	finish();
+}
+
+/* One page, from where most programs begin. */
+void first_cold(void)
+{
+	const off_t first = 0;
+
+	pages_cold(&first, 1);
 }
 
 /* ARG reads. */
