@@ -2,7 +2,8 @@
 
 //! Extended attributes in images made by mkfs.erofs, compared with what went in.
 
-use super::image::*;
+use super::mkfs::*;
+use super::reader::*;
 use ondisk_tests::ondisk::xattr::*;
 use ondisk_tests::ondisk::*;
 use std::collections::BTreeMap;

@@ -3,7 +3,8 @@
 //! Compressed images made by mkfs.erofs, read with nothing but `ondisk` and a decoder of LZ4, and
 //! compared with what went in.
 
-use super::image::*;
+use super::mkfs::*;
+use super::reader::*;
 use ondisk_tests::ondisk::*;
 use std::fs;
 use std::path::{
