@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -63,6 +64,11 @@ static void pages_cold(const off_t *at, size_t reads)
 		size_t size;
 		int fd;
 
+		/*
+		 * Held until the end, so that no round gets the pages of the one
+		 * before: it matters whether these follow each other.
+		 */
+		memset(allocate(MIB), 1, MIB);
 		drop_caches();
 		fd = open_big(&size);
 		start();
